@@ -1,0 +1,119 @@
+"""The one decode: a file's bytes in, upright sRGB pixels out, the same for training and for serving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from imagineai_vision.container import MAX_PIXELS, Container, PictureError, open_container
+
+__all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read"]
+
+# The classes themselves instead of Image.open: no guessing, and none of its size warnings.
+_DECODERS: Final[dict[str, type[ImageFile]]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+}
+
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What is known of a picture once it has been decoded; width and height in pixels, upright."""
+
+    content_type: str
+    width: int
+    height: int
+
+
+def examine(data: bytes) -> PictureFacts:
+    """Prove that a file is a whole picture by decoding all of it.
+
+    Args:
+        data: The file's bytes; its content decides what it is.
+
+    Raises:
+        PictureError: It is not a JPEG, PNG, WebP or GIF, is cut off or damaged, or has over 50 megapixels.
+    """
+    container = open_container(data)
+    # A JPEG's every coefficient is read at any scale; the smallest one saves the arithmetic.
+    _decode(container, shrink_to=1)
+    width, height = container.width, container.height
+    if container.orientation >= 5:
+        width, height = height, width
+    return PictureFacts(f"image/{container.format.lower()}", width, height)
+
+
+def read(data: bytes, size: int) -> NDArray[np.uint8]:
+    """Decode a picture to the square that a network takes; its sides are scaled apart, nothing is cut off.
+
+    Args:
+        data: The file's bytes.
+        size: Side of the result in pixels.
+
+    Returns:
+        Upright RGB, uint8, shape (size, size, 3); what is transparent lies over white.
+
+    Raises:
+        PictureError: As for ``examine``.
+    """
+    container = open_container(data)
+    image = _decode(container, shrink_to=size)
+    try:
+        image = _on_white(image, size)
+        if container.orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[container.orientation])
+        return np.asarray(image)
+    except (ValueError, OSError, MemoryError) as error:
+        raise _damaged(container) from error
+
+
+def _decode(container: Container, shrink_to: int) -> Image.Image:
+    """Decode fully; a JPEG comes out at the smallest of its scales that is not under ``shrink_to`` pixels."""
+    try:
+        image = _DECODERS[container.format](BytesIO(container.data))
+        image.draft(None, (shrink_to, shrink_to))
+        image.load()
+    # Pillow's parsers raise whatever they trip over: OSError, SyntaxError, struct.error, EOFError, KeyError.
+    except Exception as error:
+        raise _damaged(container) from error
+    return image
+
+
+def _damaged(container: Container) -> PictureError:
+    return PictureError(f"The {container.format} picture is cut off or damaged and cannot be decoded.")
+
+
+def _on_white(image: Image.Image, size: int) -> Image.Image:
+    """Bring any mode to RGB of the given size; alpha is premultiplied while scaling, then laid over white."""
+    if image.mode.startswith("I"):
+        # Pillow clips 16 bits at 255 where they have to be scaled.
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA").resize((size, size), Image.Resampling.BICUBIC)
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    if image.mode not in ("RGB", "L"):
+        image = image.convert("RGB")
+    return image.resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
