@@ -1,0 +1,3 @@
+from imagineai_client.command import main
+
+raise SystemExit(main())

@@ -1,0 +1,258 @@
+"""What the service answers, in the API reference's words; fields it does not know are passed over."""
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from imagineai_client.errors import UnexpectedAnswer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class User:
+    """An account."""
+
+    id: str
+    email: str
+    full_name: str
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The access token goes with every call; the refresh token is good for one new pair."""
+
+    access_token: str
+    refresh_token: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of a product; sizes are those of the upright picture, null until it was looked at."""
+
+    id: str
+    s3_key: str
+    original_filename: str
+    content_type: str
+    file_size_bytes: int
+    width: int | None
+    height: int | None
+    is_primary: bool
+    upload_status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product with its images; ``ai_description`` is the newest description that was written for it."""
+
+    id: str
+    user_id: str
+    title: str
+    description: str | None
+    category: str | None
+    subcategory: str | None
+    ai_description: str | None
+    status: str
+    metadata_: dict[str, Any]
+    images: list[Image]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class ProductPage:
+    """One page of products and how many there are in all."""
+
+    items: list[Product]
+    total: int
+    page: int
+    page_size: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that was taken in, and the job that looks at it."""
+
+    image_id: str
+    job_id: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The job that looks at a picture once more."""
+
+    job_id: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One property that was recognised, such as its colour."""
+
+    id: str
+    attribute_name: str
+    attribute_value: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """In pixels of the upright image, from its top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One fault that was seen, and where."""
+
+    id: str
+    defect_type: str
+    severity: str
+    confidence: float
+    bounding_box: Box | None
+    description: str | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in one image; label and texts are null and lists empty until it is completed."""
+
+    id: str
+    product_image_id: str
+    model_version: str
+    classification_label: str | None
+    classification_confidence: float | None
+    classification_scores: dict[str, float]
+    category: str | None
+    subcategory: str | None
+    defect_score: float | None
+    description_text: str | None
+    description_model: str | None
+    processing_time_ms: int | None
+    status: str
+    error_message: str | None
+    extracted_attributes: list[Attribute]
+    detected_defects: list[Defect]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a job for one image."""
+
+    id: str
+    product_image_id: str
+    step_name: str
+    status: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_ms: float | None
+    error_message: str | None
+    result_data: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """The work on one image or on a batch; lists of jobs leave ``steps`` empty."""
+
+    id: str
+    user_id: str
+    job_type: str
+    status: str
+    total_images: int
+    processed_images: int
+    failed_images: int
+    celery_task_id: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_message: str | None
+    steps: list[Step]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of jobs and how many there are in all."""
+
+    items: list[Job]
+    total: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Steps done of five for a single image, images done of all for a batch."""
+
+    completed: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message of a job's WebSocket; ``seq`` grows, and is where a new connection goes on."""
+
+    type: str
+    job_id: str
+    image_id: str | None
+    step: str | None
+    status: str | None
+    progress: Progress | None
+    data: dict[str, Any] | None
+    timestamp: datetime
+    seq: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the job has ended with this event."""
+        return self.type in {"job_complete", "job_failed"}
+
+
+def parse(kind: type[T], text: str | bytes) -> T:
+    """Build ``kind`` from an answer's JSON.
+
+    Raises:
+        UnexpectedAnswer: Not JSON, or a field is missing or not of its kind: the other end is no ImagineAI.
+    """
+    try:
+        return cast(T, _read(kind, json.loads(text)))
+    except ValueError as error:
+        raise UnexpectedAnswer(f"The answer is not one of ImagineAI: {error}.") from error
+
+
+def _read(kind: Any, value: object) -> object:  # noqa: ANN401 - an annotation, of any form
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        present = [argument for argument in arguments if argument is not type(None)]
+        return None if value is None else _read(present[0], value)
+    if is_dataclass(kind):
+        return _read_fields(cast(type, kind), value)
+    if origin is list and isinstance(value, list):
+        return [_read(arguments[0], item) for item in value]
+    if kind is datetime and isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, origin or kind):
+        return value
+    raise ValueError(f"a {type(value).__name__} came where {kind} was expected")
+
+
+def _read_fields(kind: type, value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__} came where a {kind.__name__} was expected")  # noqa: TRY004
+    hints = get_type_hints(kind)
+    return kind(**{field.name: _read(hints[field.name], value.get(field.name)) for field in fields(kind)})

@@ -1,0 +1,101 @@
+"""How a job's progress and its findings look in a terminal, and as plain lines where there is none."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from imagineai_client.answers import Analysis, Attribute, Defect, Event
+
+WORDS = {
+    "preprocess": "reading the picture",
+    "classify": "recognising the product",
+    "extract_attributes": "finding attributes",
+    "detect_defects": "looking for defects",
+    "generate_description": "writing a description",
+}
+RUNNERS_UP = 3
+
+
+def show_progress(events: Iterable[Event], console: Console) -> Event:
+    """Show each step as it happens and return the job's last event."""
+    shown = _as_bar(events, console) if console.is_terminal else _as_lines(events, console)
+    last = None
+    for event in shown:
+        last = event
+    if last is None:
+        raise ValueError("a job without a last event")
+    return last
+
+
+def _as_bar(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        bar = progress.add_task("waiting for its turn", total=len(WORDS))
+        for event in events:
+            if event.step is not None and event.status == "running":
+                progress.update(bar, description=WORDS.get(event.step, event.step))
+            if event.progress is not None:
+                progress.update(bar, completed=event.progress.completed, total=event.progress.total)
+            yield event
+
+
+def _as_lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    for event in events:
+        if event.step is not None and event.status != "running" and event.progress is not None:
+            count = f"{event.progress.completed}/{event.progress.total}"
+            console.print(f"  {count}  {event.step}: {event.status}", highlight=False, markup=False)
+        yield event
+
+
+def show_findings(analysis: Analysis, elapsed_ms: float, console: Console) -> None:
+    """Print one analysis: what it shows, how it looks, what is wrong with it, by which model, how fast."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in _rows(analysis):
+        table.add_row(name, Text(text))
+    inside = (
+        ""
+        if analysis.processing_time_ms is None
+        else f" ({analysis.processing_time_ms} ms of it in the pipeline)"
+    )
+    table.add_row("Time", Text(f"{elapsed_ms:.0f} ms from upload to complete{inside}"))
+    console.print()
+    console.print(table)
+
+
+def _rows(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    label, sure = analysis.classification_label or "unknown", analysis.classification_confidence
+    yield "Product", label if sure is None else f"{label} ({_percent(sure)})"
+    others = sorted(analysis.classification_scores.items(), key=lambda item: -item[1])
+    runners_up = [f"{name} ({_percent(score)})" for name, score in others if name != label][:RUNNERS_UP]
+    yield "Runners-up", ", ".join(runners_up) or "none"
+    yield "Category", " / ".join(part for part in (analysis.category, analysis.subcategory) if part) or "none"
+    yield "Attributes", ", ".join(map(_attribute, analysis.extracted_attributes)) or "none found"
+    yield "Defects", "\n".join(map(_defect, analysis.detected_defects)) or "none found"
+    yield "Description", analysis.description_text or "none"
+    yield "Written by", analysis.description_model or "nobody"
+    yield "Model", analysis.model_version
+
+
+def _attribute(found: Attribute) -> str:
+    return f"{found.attribute_name} {found.attribute_value} ({_percent(found.confidence)})"
+
+
+def _defect(found: Defect) -> str:
+    box = found.bounding_box
+    where = "" if box is None else f" at {box.x:.0f}, {box.y:.0f}, {box.width:.0f} x {box.height:.0f} pixels"
+    return f"{found.severity} {found.defect_type.replace('_', ' ')} ({_percent(found.confidence)}){where}"
+
+
+def _percent(share: float) -> str:
+    """A probability in whole percents, with a digit more where it would round to none or all."""
+    return f"{share:.0%}" if 0.01 <= share < 0.995 else f"{share:.1%}"
