@@ -1,0 +1,97 @@
+"""``process-batch``: a run a batch, a task per chunk of its images."""
+
+import asyncio
+from uuid import UUID
+
+from prefect import flow, runtime, task
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from sqlalchemy import func, select, update
+
+from flows.processing import process_image
+from flows.workplace import Workplace, open_workplace
+from imagineai_api.errors import Superseded, Unavailable
+from imagineai_api.jobs import progress
+from imagineai_api.jobs.progress import Claimed
+from imagineai_api.tables import Job, JobImage
+
+CHUNK = 16
+WAIT_S = 1.0
+
+
+@flow(name="process-batch", description="All images of one batch.", log_prints=False)
+async def process_batch(job_id: UUID) -> str:
+    """Process the images of a batch, all by one model version."""
+    async with open_workplace() as place:
+        await _begin(place, job_id)
+        shown = await acreate_progress_artifact(0.0, key=f"batch-{job_id}", description="Images done")
+        while not await _ended(place, job_id):
+            chunk = await _claim(place, job_id)
+            if chunk:
+                await process_chunk.with_options(name=f"{len(chunk)} images")(place, chunk)
+                await aupdate_progress_artifact(shown, await _percent(place, job_id))
+            else:
+                await asyncio.sleep(WAIT_S)
+        summary = await _summary(place, job_id)
+        await acreate_markdown_artifact(summary, key=f"batch-{job_id}-summary")
+    return summary
+
+
+@task(name="chunk", persist_result=False, cache_policy=None)
+async def process_chunk(place: Workplace, chunk: list[Claimed]) -> list[str]:
+    """Process some images at once; what cannot be done now goes back to the queue."""
+    return await asyncio.gather(*(_process(place, work) for work in chunk))
+
+
+async def _process(place: Workplace, work: Claimed) -> str:
+    try:
+        return await process_image(place, work, None)
+    except Superseded:
+        return "cancelled, deleted or taken over"
+    except Unavailable as error:
+        await progress.hand_back(place.database, work)
+        return f"waits: {error}"
+
+
+async def _begin(place: Workplace, job_id: UUID) -> None:
+    """Note the run and fix the model version that serves the whole batch."""
+    version = await place.inference.serving()
+    values = {"model_version": func.coalesce(Job.model_version, version), "flow_run_id": runtime.flow_run.id}
+    async with place.database.transaction() as connection:
+        await connection.execute(
+            update(Job).where(Job.id == job_id, Job.status.in_(("queued", "processing"))).values(**values)
+        )
+
+
+async def _claim(place: Workplace, job_id: UUID) -> list[Claimed]:
+    settings = place.settings
+    await progress.fail_exhausted(place.database, place.redis, queue="batch", max_attempts=settings.max_attempts)
+    return await progress.claim(
+        place.database,
+        queue="batch",
+        limit=min(CHUNK, settings.shift_concurrency),
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        job_id=job_id,
+    )
+
+
+async def _ended(place: Workplace, job_id: UUID) -> bool:
+    async with place.database.reading() as connection:
+        status = await connection.scalar(select(Job.status).where(Job.id == job_id))
+    return status not in {"queued", "processing"}
+
+
+async def _percent(place: Workplace, job_id: UUID) -> float:
+    done = func.count().filter(JobImage.status.in_(("completed", "failed")))
+    async with place.database.reading() as connection:
+        share = await connection.scalar(select(done * 100.0 / func.count()).where(JobImage.job_id == job_id))
+    return float(share or 0)
+
+
+async def _summary(place: Workplace, job_id: UUID) -> str:
+    by_status = select(JobImage.status, JobImage.error_message, func.count()).where(JobImage.job_id == job_id)
+    grouped = by_status.group_by(JobImage.status, JobImage.error_message).order_by(JobImage.status)
+    async with place.database.reading() as connection:
+        rows = (await connection.execute(grouped)).all()
+    lines = [f"| {status} | {count} | {error or ''} |" for status, error, count in rows]
+    return "\n".join(["| images | count | reason |", "|---|---|---|", *lines])

@@ -1,0 +1,68 @@
+"""``python -m flows.deployments``: tell Prefect of the work pools and of what runs in them."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.flows import Flow
+
+from flows.batch import process_batch
+from flows.processing import process_images
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOYMENTS: tuple[tuple[Flow[Any, Any], str, str], ...] = (
+    (process_images, "interactive", "flows.processing.process_images"),
+    (process_batch, "batch", "flows.batch.process_batch"),
+)
+"""Flow, name of its work pool and of its deployment, where a worker imports it from."""
+
+
+async def deploy() -> None:
+    """Create or update pools and deployments; running it again changes nothing."""
+    async with get_client() as client:
+        for flow, pool, entrypoint in DEPLOYMENTS:
+            await _ensure_pool(client, pool)
+            flow_id = await client.create_flow_from_name(flow.name)
+            await client.create_deployment(
+                flow_id=flow_id,
+                name=pool,
+                work_pool_name=pool,
+                entrypoint=entrypoint,
+                path=str(ROOT),
+                parameter_openapi_schema=flow_schema(flow),
+                enforce_parameter_schema=False,
+                description=flow.description,
+                tags=["imagineai"],
+            )
+
+
+def flow_schema(flow: Flow[Any, Any]) -> dict[str, Any]:
+    """Describe a flow's parameters, for the form in the Prefect UI."""
+    schema: dict[str, Any] = flow.parameters.model_dump_for_openapi()
+    return schema
+
+
+async def _ensure_pool(client: PrefectClient, name: str) -> None:
+    try:
+        await client.read_work_pool(name)
+    except ObjectNotFound:
+        await client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+
+
+def main() -> int:
+    """Deploy; say in a sentence what is in the way."""
+    try:
+        asyncio.run(deploy())
+    except (httpx.HTTPError, PrefectException) as error:
+        sys.stderr.write(f"PREFECT_API_URL: the deployments were not created: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The steps of one image: each writes its row and publishes its events, and its duration is measured."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from flows.workplace import Workplace
+from imagineai_api.analysis import service as analyses
+from imagineai_api.analysis.description import Description
+from imagineai_api.errors import ImagineAIError
+from imagineai_api.jobs import progress
+from imagineai_api.jobs.progress import Claimed, StepEnd
+from imagineai_vision.findings import Prediction
+
+
+class Report:
+    """What a step says when it ends.
+
+    Attributes:
+        data: What it found, as JSON.
+        elsewhere_ms: Work of this step that was done, and measured, in another step's time.
+        foreign_ms: Time in this step that was the work of others.
+    """
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+        self.elsewhere_ms = 0.0
+        self.foreign_ms = 0.0
+        self._started = time.perf_counter()
+
+    def duration_ms(self) -> float:
+        """Give the step's own time."""
+        return (time.perf_counter() - self._started) * 1000 + self.elsewhere_ms - self.foreign_ms
+
+
+class StepFailed(Exception):
+    """A step could not be done; carries how it ended."""
+
+    def __init__(self, end: StepEnd) -> None:
+        super().__init__(end.error)
+        self.end = end
+
+
+class ImageRun:
+    """One claimed image on its way through the steps.
+
+    The end of a step and the start of the next are one transaction.
+    """
+
+    def __init__(self, place: Workplace, work: Claimed, flow_run_id: str | None) -> None:
+        self._place = place
+        self._work = work
+        self._flow_run_id = flow_run_id
+        self._ended: StepEnd | None = None
+        self._began_at: float | None = None
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[Report]:
+        """Run one step.
+
+        Raises:
+            Superseded: The image is no longer ours.
+            StepFailed: The step raised an error that belongs to the image.
+            Unavailable: A part is away; the image goes back to the queue.
+        """
+        await self._start(name)
+        report = Report()
+        try:
+            yield report
+        except ImagineAIError as error:
+            if progress.is_fault(error):
+                raise StepFailed(StepEnd(name, "failed", report.duration_ms(), error=str(error))) from error
+            raise
+        self._ended = StepEnd(name, "completed", report.duration_ms(), report.data)
+
+    async def complete(self, prediction: Prediction, model_version: str, description: Description) -> None:
+        """Store what was found, end the last step, the image, and the job where it was the last."""
+        async with self._change() as changed:
+            await self._end_step(changed)
+            await analyses.write(
+                changed.connection,
+                self._work.image_id,
+                prediction,
+                model_version=model_version,
+                description_text=description.text,
+                description_model=description.model,
+                processing_time_ms=self._elapsed_ms(),
+            )
+            await changed.settle("completed")
+
+    async def fail(self, end: StepEnd) -> None:
+        """End the image as failed at a step."""
+        async with self._change() as changed:
+            await progress.fail(changed, end.error or "The step failed.", end)
+
+    async def _start(self, name: str) -> None:
+        async with self._change() as changed:
+            if self._began_at is None:
+                self._began_at = time.perf_counter()
+                await progress.began(changed, self._flow_run_id)
+            await self._end_step(changed)
+            await changed.start(name)
+
+    async def _end_step(self, changed: progress.Change) -> None:
+        if self._ended is not None:
+            await changed.end(self._ended)
+            self._ended = None
+
+    def _elapsed_ms(self) -> int:
+        return round((time.perf_counter() - (self._began_at or time.perf_counter())) * 1000)
+
+    def _change(self) -> Any:
+        place = self._place
+        return progress.change(place.database, place.redis, self._work, lease_s=place.settings.lease_s)
+

@@ -1,0 +1,47 @@
+"""What a run works with: the connections it opens once and shares among its pictures."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from imagineai_api import events
+from imagineai_api.analysis.description import Writer, make_writer
+from imagineai_api.database import Database
+from imagineai_api.inference.client import InferenceClient
+from imagineai_api.settings import Settings, read_settings
+from imagineai_api.storage import Storage
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Open connections to every part that a picture needs."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    storage: Storage
+    inference: InferenceClient
+    writer: Writer
+
+
+@asynccontextmanager
+async def open_workplace() -> AsyncIterator[Workplace]:
+    """Connect as the environment says; close everything at the end."""
+    settings = read_settings()
+    place = Workplace(
+        settings,
+        Database(settings),
+        events.connect(settings),
+        Storage(settings),
+        InferenceClient(settings),
+        make_writer(settings),
+    )
+    try:
+        yield place
+    finally:
+        await place.inference.close()
+        place.storage.close()
+        await place.redis.aclose()
+        await place.database.close()

@@ -1,0 +1,85 @@
+"""``python -m imagineai_api``: migrate, then serve the public and the internal application from one process."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from imagineai_api import request_log
+from imagineai_api.app import create_app
+from imagineai_api.database import migrate
+from imagineai_api.errors import ImagineAIError
+from imagineai_api.inference.routes import create_internal_app
+from imagineai_api.settings import Settings, read_settings
+
+log = logging.getLogger("imagineai_api")
+
+GRACE_S = 25
+"""How long requests in flight may take to end at shutdown."""
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    try:
+        settings = read_settings()
+        request_log.configure(settings.log_level)
+        migrate(settings)
+    except ImagineAIError as error:
+        sys.stderr.write(f"The service did not start. {error}\n")
+        return 1
+    asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    app = create_app(settings)
+    internal_app = create_internal_app(app.state.models, settings.inference_secret)
+    public = _Server(_config(app, settings.api_host, settings.api_port))
+    internal = _Server(_config(internal_app, settings.inference_host, settings.inference_port, lifespan="off"))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, public.stop)
+    serving_internally = asyncio.create_task(internal.serve())
+    # The internal application outlives the public one, so that flows finish what they hold.
+    try:
+        await public.serve()
+    finally:
+        internal.stop()
+        await serving_internally
+
+
+def _config(app: object, host: str, port: int, lifespan: str = "on") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        lifespan=lifespan,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the process's signals to ``_serve``, which has two to stop in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The whole service on a page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from imagineai_api import error_answers, events
+from imagineai_api.analysis import routes as analysis
+from imagineai_api.auth import routes as auth
+from imagineai_api.auth.passwords import Passwords
+from imagineai_api.batch import routes as batch
+from imagineai_api.dashboard import routes as dashboard
+from imagineai_api.database import Database
+from imagineai_api.dispatch import Dispatcher, Prefect
+from imagineai_api.health import routes as health
+from imagineai_api.identity import Tokens
+from imagineai_api.inference.registry import ModelRegistry
+from imagineai_api.jobs import routes as jobs
+from imagineai_api.limits import Limits
+from imagineai_api.live import routes as live
+from imagineai_api.products import routes as products
+from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
+from imagineai_api.security_headers import SecurityHeaders
+from imagineai_api.settings import Settings
+from imagineai_api.storage import Storage
+from imagineai_api.uploads import routes as uploads
+
+API = "/api/v1"
+FEATURES = (auth, products, uploads, analysis, batch, jobs, dashboard)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the service; nothing is connected before its lifespan begins."""
+    app = FastAPI(
+        title="ImagineAI",
+        version="1",
+        description="Product photos in, findings out.",
+        docs_url="/docs" if settings.development else None,
+        redoc_url="/redoc" if settings.development else None,
+        openapi_url="/openapi.json" if settings.development else None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.models = ModelRegistry(settings)
+    api = APIRouter(prefix=API)
+    for feature in FEATURES:
+        api.include_router(feature.router)
+    app.include_router(api)
+    app.include_router(live.router)
+    app.include_router(health.router)
+    error_answers.install(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
+        expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+    )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Connect, work in the background, and put everything away in order."""
+    state, settings = app.state, app.state.settings
+    state.database = Database(settings)
+    state.redis = events.connect(settings)
+    state.storage = Storage(settings)
+    state.prefect = Prefect(settings)
+    state.hub = events.Hub(settings)
+    state.limits = Limits(settings, state.redis)
+    state.tokens = Tokens(settings)
+    state.passwords = Passwords()
+    dispatcher = Dispatcher(settings, state.database, state.storage, state.prefect)
+    background = [asyncio.create_task(work) for work in (state.hub.run(), state.models.run(), dispatcher.run())]
+    try:
+        yield
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        state.models.close()
+        await state.hub.close()
+        await state.prefect.close()
+        state.storage.close()
+        await state.redis.aclose()
+        await state.database.close()

@@ -1,0 +1,45 @@
+"""POST /auth/register, /auth/login, /auth/refresh; GET /auth/me."""
+
+from fastapi import APIRouter, Request
+
+from imagineai_api.auth import service as auth
+from imagineai_api.auth.schemas import LoginRequest, RefreshRequest, RegisterRequest, TokenPair, UserResponse
+from imagineai_api.error_answers import errors
+from imagineai_api.gate import SignedIn, gate
+from imagineai_api.limits import Tier
+
+router = APIRouter(prefix="/auth", tags=["Authentication"])
+strangers = APIRouter(route_class=gate(Tier.AUTH, signed_in=False))
+signed_in = APIRouter(route_class=gate(Tier.READ))
+
+
+@strangers.post("/register", status_code=201, summary="Register", responses=errors(400, 409, 422))
+async def register(request: Request, account: RegisterRequest) -> UserResponse:
+    """Create an account."""
+    state = request.app.state
+    user = await auth.register(state.database, state.passwords, **account.model_dump())
+    return UserResponse(**user)
+
+
+@strangers.post("/login", summary="Log in", responses=errors(400, 401, 422))
+async def log_in(request: Request, account: LoginRequest) -> TokenPair:
+    """Exchange an email and a password for a token pair."""
+    state = request.app.state
+    return await auth.log_in(state.database, state.passwords, state.tokens, **account.model_dump())
+
+
+@strangers.post("/refresh", summary="Refresh the token pair", responses=errors(400, 401, 422))
+async def refresh(request: Request, body: RefreshRequest) -> TokenPair:
+    """Exchange a refresh token for a new pair; it is dead afterwards."""
+    state = request.app.state
+    return await auth.refresh(state.database, state.tokens, refresh_token=body.refresh_token)
+
+
+@signed_in.get("/me", summary="Get the current user", responses=errors(401))
+async def get_me(user: SignedIn) -> UserResponse:
+    """Give the profile of the caller."""
+    return UserResponse.model_validate(user, from_attributes=True)
+
+
+router.include_router(strangers)
+router.include_router(signed_in)

@@ -1,0 +1,127 @@
+"""Accounts: register, log in, rotate refresh tokens."""
+
+import logging
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagineai_api.auth.passwords import Passwords
+from imagineai_api.auth.schemas import TokenPair
+from imagineai_api.database import Database
+from imagineai_api.errors import Conflict, Unauthorized
+from imagineai_api.identity import Tokens
+from imagineai_api.tables import RefreshToken, User
+
+log = logging.getLogger(__name__)
+
+REFUSED = "The email or the password is wrong."
+DEAD_TOKEN = "The refresh token is invalid, expired or used already."
+
+
+async def register(
+    database: Database, passwords: Passwords, *, email: str, password: str, full_name: str
+) -> dict[str, Any]:
+    """Create an account.
+
+    Raises:
+        Conflict: There is one with this email, in whatever case.
+    """
+    hashed = await passwords.hash(password)
+    created = (
+        insert(User)
+        .values(email=email, full_name=full_name, password_hash=hashed)
+        .returning(User.id, User.email, User.full_name, User.is_active, User.created_at)
+    )
+    try:
+        async with database.transaction() as connection:
+            user = (await connection.execute(created)).mappings().one()
+    except IntegrityError as error:
+        raise Conflict("A user with this email already exists.") from error
+    log.info("Account %s was created", user["id"])
+    return dict(user)
+
+
+async def log_in(
+    database: Database, passwords: Passwords, tokens: Tokens, *, email: str, password: str
+) -> TokenPair:
+    """Give a token pair for the right password.
+
+    Raises:
+        Unauthorized: Unknown email, wrong password or disabled account, in the same words and time.
+    """
+    query = select(User.id, User.password_hash, User.is_active).where(
+        func.lower(User.email) == func.lower(email)
+    )
+    # The connection goes back before the hash is computed, which takes long.
+    async with database.reading() as connection:
+        found = (await connection.execute(query)).one_or_none()
+    right = await passwords.matches(password, found.password_hash if found else None)
+    if found is None or not right or not found.is_active:
+        log.warning("A login was refused", extra={"fields": {"user_id": str(found.id) if found else None}})
+        raise Unauthorized(REFUSED)
+    async with database.transaction() as connection:
+        pair = await _issue(connection, tokens, found.id, family=uuid4())
+    log.info("User %s logged in", found.id)
+    return pair
+
+
+async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> TokenPair:
+    """Exchange a refresh token; it is dead afterwards, and its second use kills its whole family.
+
+    Raises:
+        Unauthorized: Invalid, expired, used, or of a disabled account.
+    """
+    try:
+        claims = tokens.read(refresh_token, "refresh")
+    except Unauthorized as error:
+        raise Unauthorized(DEAD_TOKEN) from error
+    async with database.transaction() as connection:
+        pair = await _rotate(connection, tokens, claims.token_id)
+        if pair is None:
+            await _kill_family(connection, claims.token_id)
+    if pair is None:
+        raise Unauthorized(DEAD_TOKEN)
+    return pair
+
+
+async def _rotate(connection: AsyncConnection, tokens: Tokens, token_id: UUID) -> TokenPair | None:
+    used = (
+        update(RefreshToken)
+        .where(
+            RefreshToken.id == token_id,
+            RefreshToken.used_at.is_(None),
+            RefreshToken.revoked_at.is_(None),
+            RefreshToken.expires_at > func.now(),
+            RefreshToken.user_id == User.id,
+            User.is_active,
+        )
+        .values(used_at=func.now())
+        .returning(RefreshToken.user_id, RefreshToken.family)
+    )
+    row = (await connection.execute(used)).one_or_none()
+    return None if row is None else await _issue(connection, tokens, row.user_id, family=row.family)
+
+
+async def _kill_family(connection: AsyncConnection, token_id: UUID) -> None:
+    family = select(RefreshToken.family).where(RefreshToken.id == token_id).scalar_subquery()
+    killed = (
+        update(RefreshToken)
+        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+    count = (await connection.execute(killed)).rowcount
+    log.warning("A dead refresh token was used: %d tokens of its family are revoked", count)
+
+
+async def _issue(connection: AsyncConnection, tokens: Tokens, user_id: UUID, *, family: UUID) -> TokenPair:
+    access_token, _ = tokens.issue(user_id, "access")
+    refresh_token, claims = tokens.issue(user_id, "refresh")
+    await connection.execute(
+        insert(RefreshToken).values(
+            id=claims.token_id, user_id=user_id, family=family, expires_at=claims.expires_at
+        )
+    )
+    return TokenPair(access_token=access_token, refresh_token=refresh_token)

@@ -1,0 +1,47 @@
+"""/batch: many images at once."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from imagineai_api import events, request_log
+from imagineai_api.batch import service as batch
+from imagineai_api.batch.schemas import BatchRequest
+from imagineai_api.database import Reading, Transaction
+from imagineai_api.error_answers import errors
+from imagineai_api.gate import SignedIn, gate
+from imagineai_api.jobs import service as jobs
+from imagineai_api.jobs.schemas import ProcessingJobResponse
+from imagineai_api.limits import Tier
+
+router = APIRouter(prefix="/batch", tags=["Batch Processing"], route_class=gate(Tier.ANALYSIS))
+
+
+@router.post("", status_code=201, summary="Create a batch job", responses=errors(400, 401, 404, 422))
+async def create_batch(user: SignedIn, transaction: Transaction, body: BatchRequest) -> ProcessingJobResponse:
+    """Queue uploaded images of one product as one job."""
+    job = await batch.start(
+        transaction,
+        user_id=user.id,
+        product_id=body.product_id,
+        image_ids=body.image_ids,
+        request_id=request_log.request_id.get(),
+    )
+    return ProcessingJobResponse.model_validate(job)
+
+
+@router.get("/{job_id}", summary="Get a batch job", responses=errors(401, 404, 422))
+async def get_batch(job_id: UUID, user: SignedIn, reading: Reading) -> ProcessingJobResponse:
+    """Give one job with all its steps."""
+    return ProcessingJobResponse.model_validate(await jobs.get(reading, user.id, job_id))
+
+
+@router.delete(
+    "/{job_id}", status_code=204, summary="Cancel a batch job", responses=errors(401, 404, 409, 422)
+)
+async def cancel_batch(job_id: UUID, user: SignedIn, request: Request) -> None:
+    """Cancel a job for good."""
+    state = request.app.state
+    async with state.database.transaction() as connection:
+        ended = await jobs.cancel(connection, user.id, job_id)
+    await events.publish(state.redis, [ended])

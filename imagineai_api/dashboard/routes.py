@@ -1,0 +1,31 @@
+"""/dashboard: the caller's numbers."""
+
+from fastapi import APIRouter
+
+from imagineai_api.dashboard import service as dashboard
+from imagineai_api.dashboard.schemas import CategoryCount, RecentJob, Statistics
+from imagineai_api.database import Reading
+from imagineai_api.error_answers import errors
+from imagineai_api.gate import SignedIn, gate
+from imagineai_api.limits import Tier
+
+router = APIRouter(prefix="/dashboard", tags=["Dashboard"], route_class=gate(Tier.READ))
+
+
+@router.get("/stats", summary="Get statistics", responses=errors(401))
+async def get_statistics(user: SignedIn, reading: Reading) -> Statistics:
+    """Give totals over all that the caller owns."""
+    return Statistics.model_validate(dict(await dashboard.statistics(reading, user.id)))
+
+
+@router.get("/recent", summary="Get recent activity", responses=errors(401))
+async def get_recent(user: SignedIn, reading: Reading) -> list[RecentJob]:
+    """Give the last ten jobs, newest first."""
+    return [RecentJob.model_validate(dict(row)) for row in await dashboard.recent(reading, user.id)]
+
+
+@router.get("/category-distribution", summary="Get the category distribution", responses=errors(401))
+async def get_category_distribution(user: SignedIn, reading: Reading) -> list[CategoryCount]:
+    """Count products by category, largest first."""
+    rows = await dashboard.category_distribution(reading, user.id)
+    return [CategoryCount.model_validate(dict(row)) for row in rows]

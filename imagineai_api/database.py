@@ -1,0 +1,135 @@
+"""PostgreSQL: one pool, transactions for writes, plain connections for reads, migrations at start."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from alembic import command
+from alembic.config import Config
+from fastapi import Depends, Request
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from imagineai_api.errors import DatabaseAway
+from imagineai_api.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 7_463_001
+"""The advisory lock under which replicas that start at once migrate one after another."""
+
+
+class Database:
+    """The service's connections to PostgreSQL.
+
+    Raises:
+        DatabaseAway: From every method, where PostgreSQL cannot be reached or gives no connection in time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = create_async_engine(
+            settings.database_url,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=settings.database_timeout_s,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args=_connect_args(settings),
+        )
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction; it is committed when the block ends, rolled back when it raises."""
+        with_translation = self._engine.begin()
+        async with _translated(), with_translation as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection without a transaction, for single statements that only read."""
+        async with _translated(), self._reads.connect() as connection:
+            yield connection
+
+    async def check(self) -> None:
+        """Raise DatabaseAway unless PostgreSQL answers."""
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the schema up to date; replicas that start at once take turns.
+
+    Raises:
+        DatabaseAway: PostgreSQL cannot be reached.
+    """
+    engine = create_engine(settings.database_url, connect_args=_connect_args(settings, statement_timeout_s=0))
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            connection.commit()
+            try:
+                _upgrade(connection)
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
+                connection.commit()
+    except OperationalError as error:
+        raise DatabaseAway(f"DATABASE_URL: PostgreSQL cannot be reached ({_first_line(error)}).") from error
+    finally:
+        engine.dispose()
+
+
+async def _transaction(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with request.app.state.database.transaction() as connection:
+        yield connection
+
+
+async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with request.app.state.database.reading() as connection:
+        yield connection
+
+
+# scope="function": the commit comes before the answer, so that no 201 is sent for a row that is lost.
+Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
+Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise DatabaseAway from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseAway from error
+        raise
+
+
+def _connect_args(settings: Settings, statement_timeout_s: float | None = None) -> dict[str, object]:
+    seconds = settings.database_timeout_s if statement_timeout_s is None else statement_timeout_s
+    return {
+        "connect_timeout": max(1, round(settings.database_timeout_s / 2)),
+        "application_name": "imagineai",
+        "options": f"-c statement_timeout={round(seconds * 1000)} -c timezone=UTC",
+        "keepalives_idle": 30,
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return str(error.__cause__ or error).strip().splitlines()[0]

@@ -1,0 +1,203 @@
+"""From a committed job to a worker: wake-ups, open shifts, and the outbox.
+
+The API never runs a flow. It names Prefect deployments, keeps enough runs of ``process-images`` (shifts) open,
+and creates one run of ``process-batch`` for each batch.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import func, insert, literal, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagineai_api.database import Database
+from imagineai_api.errors import ImagineAIError, PrefectAway
+from imagineai_api.settings import Settings
+from imagineai_api.storage import Storage
+from imagineai_api.tables import Outbox, Shift
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "imagineai_jobs"
+KEEPER_LOCK = 7_463_002
+"""The advisory lock that lets one replica at a time order shifts."""
+ORDERED_FOR_S = 60
+"""An ordered shift that has not opened for so long is given up."""
+MISSED_HEARTBEATS = 8
+RELAY_AT_ONCE = 20
+BACKOFF_MAX_S = 60
+TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+async def wake(connection: AsyncConnection, queue: str, job_id: UUID) -> None:
+    """Tell the workers of a queue, at the moment this transaction commits."""
+    if queue == "batch":
+        await connection.execute(insert(Outbox).values(kind="start_batch", payload={"job_id": str(job_id)}))
+    await connection.execute(select(func.pg_notify(CHANNEL, queue)))
+
+
+async def delete_objects(connection: AsyncConnection, keys: list[str]) -> None:
+    """Delete objects from S3 once this transaction is committed, however often that takes."""
+    if keys:
+        await connection.execute(insert(Outbox).values(kind="delete_objects", payload={"keys": keys}))
+
+
+class Prefect:
+    """The little that the service asks of Prefect's REST API.
+
+    Raises:
+        PrefectAway: From every method, where Prefect cannot be reached or refuses.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = httpx.AsyncClient(base_url=settings.prefect_api_url.rstrip("/"), timeout=5)
+
+    async def check(self) -> None:
+        """Raise PrefectAway unless Prefect answers."""
+        await self._ask("GET", "/health")
+
+    async def create_run(self, deployment: str, name: str, parameters: dict[str, Any], key: str) -> str:
+        """Create a run of a deployment; the same key gives the same run. Returns the flow-run id."""
+        found = await self._ask("GET", f"/deployments/name/{deployment}")
+        body = {"name": name, "parameters": parameters, "idempotency_key": key, "state": {"type": "SCHEDULED"}}
+        run = await self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body)
+        return str(run["id"])
+
+    async def end_run(self, flow_run_id: str, state: str, message: str) -> None:
+        """Give a run that is no longer alive its final state; a run that has ended keeps its own."""
+        run = await self._ask("GET", f"/flow_runs/{flow_run_id}")
+        if run["state_type"] not in TERMINAL:
+            body = {"state": {"type": state, "message": message}, "force": True}
+            await self._ask("POST", f"/flow_runs/{flow_run_id}/set_state", body)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            answer = await self._client.request(method, path, json=body)
+            answer.raise_for_status()
+            return answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PrefectAway(f"Prefect did not answer {method} {path}: {error}") from error
+
+
+class Dispatcher:
+    """The service's background work: relays the outbox and keeps shifts open."""
+
+    def __init__(self, settings: Settings, database: Database, storage: Storage, prefect: Prefect) -> None:
+        self._settings = settings
+        self._database = database
+        self._storage = storage
+        self._prefect = prefect
+        self._relays: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "delete_objects": self._delete_objects,
+            "cancel_flow_run": self._cancel_flow_run,
+            "start_batch": self._start_batch,
+        }
+
+    async def run(self) -> None:
+        """Work for ever; whatever is away is tried again at the next turn."""
+        while True:
+            for turn in (self.relay, self.keep_shifts_open):
+                try:
+                    await turn()
+                except ImagineAIError as error:
+                    log.warning("%s waits: %s", turn.__name__, error)
+            await asyncio.sleep(self._settings.dispatch_poll_s)
+
+    async def relay(self) -> int:
+        """Do what is due in the outbox; returns how many rows were tried."""
+        due = select(Outbox.id, Outbox.kind, Outbox.payload, Outbox.attempts).where(
+            Outbox.done_at.is_(None), Outbox.due_at <= func.now()
+        )
+        in_order = due.order_by(Outbox.id).limit(RELAY_AT_ONCE).with_for_update(skip_locked=True)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(in_order)).all()
+            for row in rows:
+                values = await self._try(row.kind, row.payload, row.attempts)
+                await connection.execute(update(Outbox).where(Outbox.id == row.id).values(**values))
+        return len(rows)
+
+    async def keep_shifts_open(self) -> int:
+        """Order the shifts that are missing; returns how many."""
+        async with self._database.transaction() as connection:
+            lock = select(func.pg_try_advisory_xact_lock(KEEPER_LOCK))
+            if not await connection.scalar(lock):
+                return 0
+            await self._bury_the_dead(connection)
+            missing = self._settings.shifts - await self._open_shifts(connection)
+            for _ in range(missing):
+                await self._order_shift(connection)
+        return max(missing, 0)
+
+    async def _open_shifts(self, connection: AsyncConnection) -> int:
+        handover = _seconds(self._settings.shift_handover_s)
+        staying = or_(Shift.opened_at.is_(None), Shift.closes_at > func.now() + handover)
+        return await connection.scalar(select(func.count()).where(Shift.closed_at.is_(None), staying)) or 0
+
+    async def _bury_the_dead(self, connection: AsyncConnection) -> None:
+        silent_s = self._settings.shift_heartbeat_s * MISSED_HEARTBEATS
+        dead = or_(
+            Shift.heartbeat_at < func.now() - _seconds(silent_s),
+            (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - _seconds(ORDERED_FOR_S)),
+        )
+        buried = (
+            update(Shift).where(Shift.closed_at.is_(None), dead).values(closed_at=func.now()).returning(Shift.flow_run_id)
+        )
+        for flow_run_id in (await connection.scalars(buried)).all():
+            if flow_run_id is not None:
+                log.warning("Shift %s gave no sign of life, it is closed", flow_run_id)
+                payload = {"flow_run_id": flow_run_id, "state": "CRASHED"}
+                await connection.execute(insert(Outbox).values(kind="cancel_flow_run", payload=payload))
+
+    async def _order_shift(self, connection: AsyncConnection) -> None:
+        shift_id = uuid4()
+        parameters = {
+            "shift_id": str(shift_id),
+            "minutes": self._settings.shift_minutes,
+            "pictures": self._settings.shift_pictures,
+        }
+        now = await connection.scalar(select(func.to_char(func.now(), text("'YYYY-MM-DD HH24:MI'"))))
+        run = await self._prefect.create_run(
+            self._settings.process_images_deployment, f"uploads, shift of {now}", parameters, str(shift_id)
+        )
+        await connection.execute(insert(Shift).values(id=shift_id, flow_run_id=run))
+        log.info("Ordered shift %s, flow run %s", shift_id, run)
+
+    async def _try(self, kind: str, payload: dict[str, Any], attempts: int) -> dict[str, Any]:
+        try:
+            await self._relays[kind](payload)
+        except ImagineAIError as error:
+            wait_s = min(BACKOFF_MAX_S, 2**attempts)
+            log.warning("%s is tried again in %d s: %s", kind, wait_s, error)
+            return {"attempts": attempts + 1, "due_at": func.now() + _seconds(wait_s), "last_error": str(error)}
+        return {"attempts": attempts + 1, "done_at": func.now(), "last_error": None}
+
+    async def _delete_objects(self, payload: dict[str, Any]) -> None:
+        await self._storage.delete(payload["keys"])
+
+    async def _cancel_flow_run(self, payload: dict[str, Any]) -> None:
+        state = payload.get("state", "CANCELLED")
+        await self._prefect.end_run(payload["flow_run_id"], state, "Ended by ImagineAI.")
+
+    async def _start_batch(self, payload: dict[str, Any]) -> None:
+        job_id = payload["job_id"]
+        title = await self._title(UUID(job_id))
+        await self._prefect.create_run(
+            self._settings.process_batch_deployment, f"batch of {title}"[:100], {"job_id": job_id}, job_id
+        )
+
+    async def _title(self, job_id: UUID) -> str:
+        query = text("SELECT title FROM products JOIN jobs ON jobs.product_id = products.id WHERE jobs.id = :id")
+        async with self._database.reading() as connection:
+            return str(await connection.scalar(query, {"id": job_id}) or "a deleted product")
+
+
+def _seconds(seconds: float) -> Any:
+    return func.make_interval(0, 0, 0, 0, 0, 0, literal(seconds))

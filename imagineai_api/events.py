@@ -1,0 +1,186 @@
+"""Events of jobs: written by flows, carried by Redis, read by sockets.
+
+Redis only carries them. What a watcher missed is read from the job's step rows, so a lost message costs a
+moment, never a message.
+"""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.backoff import NoBackoff
+from redis.asyncio.retry import Retry
+from redis.exceptions import RedisError
+
+from imagineai_api.errors import RedisAway
+from imagineai_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "imagineai:job:"
+RECONNECT_S = 0.5
+BUFFERED_EVENTS = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message about a job, as the WebSocket sends it.
+
+    Attributes:
+        seq: Grows by job; a watcher that has seen ``seq`` needs only what is above it.
+        progress: Steps done of five for a single job, images done of all for a batch.
+    """
+
+    type: str
+    job_id: UUID
+    seq: int
+    image_id: UUID | None
+    step: str | None
+    status: str
+    progress: tuple[int, int]
+    data: dict[str, Any] | None
+    timestamp: datetime
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing comes after it."""
+        return self.type != "step_update"
+
+    def to_json(self) -> str:
+        """Write it as the contract's message."""
+        completed, total = self.progress
+        return json.dumps(
+            {
+                "type": self.type,
+                "job_id": str(self.job_id),
+                "image_id": None if self.image_id is None else str(self.image_id),
+                "step": self.step,
+                "status": self.status,
+                "progress": {"completed": completed, "total": total},
+                "data": self.data,
+                "timestamp": self.timestamp.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+                "seq": self.seq,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, message: str | bytes) -> "Event":
+        """Read back what ``to_json`` wrote."""
+        fields = json.loads(message)
+        return cls(
+            type=fields["type"],
+            job_id=UUID(fields["job_id"]),
+            seq=fields["seq"],
+            image_id=None if fields["image_id"] is None else UUID(fields["image_id"]),
+            step=fields["step"],
+            status=fields["status"],
+            progress=(fields["progress"]["completed"], fields["progress"]["total"]),
+            data=fields["data"],
+            timestamp=datetime.fromisoformat(fields["timestamp"]),
+        )
+
+
+def connect(settings: Settings) -> Redis:
+    """Open the connection pool; every call fails within seconds when Redis is away."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=2,
+        socket_timeout=3,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=15,
+        client_name="imagineai",
+    )
+
+
+async def check(redis: Redis) -> None:
+    """Raise RedisAway unless Redis answers."""
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        raise RedisAway from error
+
+
+async def publish(redis: Redis, events: Iterable[Event]) -> None:
+    """Send events in order. Redis being away loses nothing: watchers read the rows."""
+    try:
+        async with redis.pipeline(transaction=False) as pipe:
+            for event in events:
+                pipe.publish(f"{CHANNEL}{event.job_id}", event.to_json())
+            await pipe.execute()
+    except (RedisError, OSError) as error:
+        log.warning("Events were not published, watchers will read them from the database: %s", error)
+
+
+class Hub:
+    """One Redis subscription for all the sockets of this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        # An idle blocking read must not time out: redis-py's default of 5 s raises there.
+        self._redis = Redis.from_url(
+            settings.redis_url, socket_timeout=None, socket_connect_timeout=2, client_name="imagineai-hub"
+        )
+        self._queues: dict[UUID, set[asyncio.Queue[Event]]] = defaultdict(set)
+        self._pubsub: PubSub | None = None
+        self.connected = asyncio.Event()
+
+    @asynccontextmanager
+    async def subscribe(self, job_id: UUID) -> AsyncIterator[asyncio.Queue[Event]]:
+        """Collect the events of a job from now on in a queue."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(BUFFERED_EVENTS)
+        self._queues[job_id].add(queue)
+        await self._ask("subscribe", job_id)
+        try:
+            yield queue
+        finally:
+            self._queues[job_id].discard(queue)
+            if not self._queues[job_id]:
+                del self._queues[job_id]
+                await self._ask("unsubscribe", job_id)
+
+    async def run(self) -> None:
+        """Read the subscription for ever, over every loss of Redis."""
+        while True:
+            try:
+                await self._read()
+            except (RedisError, OSError) as error:
+                log.warning("The event subscription was lost: %s", error)
+            self.connected.clear()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._redis.aclose()
+
+    async def _read(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(f"{CHANNEL}hub", *(f"{CHANNEL}{job_id}" for job_id in self._queues))
+            self._pubsub = pubsub
+            self.connected.set()
+            try:
+                async for message in pubsub.listen():
+                    self._deliver(Event.from_json(message["data"]))
+            finally:
+                self._pubsub = None
+
+    def _deliver(self, event: Event) -> None:
+        for queue in self._queues.get(event.job_id, ()):
+            # A watcher that far behind reads the rest from the rows.
+            with suppress(asyncio.QueueFull):
+                queue.put_nowait(event)
+
+    async def _ask(self, what: str, job_id: UUID) -> None:
+        if self._pubsub is None:
+            return
+        try:
+            await getattr(self._pubsub, what)(f"{CHANNEL}{job_id}")
+        except (RedisError, OSError) as error:
+            log.warning("The event subscription could not %s: %s", what, error)

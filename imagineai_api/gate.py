@@ -1,0 +1,102 @@
+"""What every request passes before its body is read: token, rate limit, length; then strict JSON."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from pydantic_core import from_json
+
+from imagineai_api.errors import BadRequest, TooLarge
+from imagineai_api.identity import CurrentUser, authenticate
+from imagineai_api.limits import Tier
+
+MAX_JSON_BYTES = 1_000_000
+MAX_IMAGE_BYTES = 50_000_000
+MULTIPART_OVERHEAD_BYTES = 100_000
+MAX_UPLOAD_BYTES = MAX_IMAGE_BYTES + MULTIPART_OVERHEAD_BYTES
+
+# For the OpenAPI document only: the token is checked by the gate, before FastAPI reads the body.
+_scheme = HTTPBearer(auto_error=False, description="A JWT access token.")
+
+
+def _current_user(request: Request, _: Annotated[object, Depends(_scheme)]) -> CurrentUser:
+    user: CurrentUser = request.state.user
+    return user
+
+
+SignedIn = Annotated[CurrentUser, Depends(_current_user)]
+
+
+class GatedRequest(Request):
+    """A request whose body is bounded and whose JSON is strict: no NaN, no lone surrogates, no deep nesting."""
+
+    max_bytes = MAX_JSON_BYTES
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body's chunks, no more than ``max_bytes`` in all."""
+        received = 0
+        async for chunk in super().stream():
+            received += len(chunk)
+            if received > self.max_bytes:
+                raise TooLarge(f"The body is over {self.max_bytes:,} bytes.")
+            yield chunk
+
+    async def json(self) -> Any:
+        """Parse the body."""
+        body = await self.body()
+        try:
+            return from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise BadRequest from error
+
+    def check_length(self) -> None:
+        """Refuse a declared length over the limit, before a byte is read."""
+        declared = self.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self.max_bytes:
+            raise TooLarge(f"The body is over {self.max_bytes:,} bytes.")
+
+
+def gate(tier: Tier, *, signed_in: bool = True, upload: bool = False) -> type[APIRoute]:
+    """Make the route class of a router.
+
+    Args:
+        tier: The rate limit that its routes count in; by user, or by address where nobody is signed in.
+        signed_in: Whether a valid access token is asked for.
+        upload: True leaves the body to the route and allows a picture's length.
+    """
+
+    class Gate(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def pass_gate(request: Request) -> Response:
+                gated = GatedRequest(request.scope, request.receive)
+                await _admit(gated, tier, signed_in=signed_in)
+                if upload:
+                    gated.max_bytes = MAX_UPLOAD_BYTES
+                gated.check_length()
+                if not upload:
+                    await _read(gated)
+                return await handle(gated)
+
+            return pass_gate
+
+    return Gate
+
+
+async def _admit(request: GatedRequest, tier: Tier, *, signed_in: bool) -> None:
+    limits = request.app.state.limits
+    if not signed_in:
+        await limits.count(tier, limits.address(request))
+        return
+    user = await authenticate(request)
+    request.state.user = user
+    await limits.count(tier, str(user.id))
+
+
+async def _read(request: GatedRequest) -> None:
+    # Read and parsed here, since FastAPI turns every error while reading into its own 400.
+    if await request.body() and "json" in request.headers.get("content-type", ""):
+        await request.json()

@@ -1,0 +1,133 @@
+"""How often somebody may ask: five tiers, counted in Redis by a moving window."""
+
+import logging
+import math
+import time
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.requests import HTTPConnection
+
+from imagineai_api.errors import TooManyRequests
+from imagineai_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PLACE_LIFETIME_S = 60
+"""A socket that has not renewed its place for so long is taken for dead."""
+
+TAKE_PLACE = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return 1
+"""
+
+
+class Tier(StrEnum):
+    """The tiers of the reference."""
+
+    AUTH = "auth"
+    UPLOAD = "upload"
+    ANALYSIS = "analysis"
+    READ = "read"
+
+
+class Limits:
+    """Counts requests and open sockets."""
+
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._rates: dict[Tier, RateLimitItem] = {
+            tier: parse(getattr(settings, f"rate_limit_{tier}")) for tier in Tier
+        }
+        self._proxies = frozenset(settings.proxies)
+        self._sockets_per_user = settings.websockets_per_user
+        self._redis = redis
+        self._shared = MovingWindowRateLimiter(
+            RedisStorage(
+                f"async+{settings.redis_url}",
+                implementation="redispy",
+                key_prefix="imagineai:limit",
+                socket_connect_timeout=1,
+                socket_timeout=2,
+            )
+        )
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+
+    async def count(self, tier: Tier, who: str) -> None:
+        """Count one request.
+
+        Redis being away lets every tier pass but authentication, which stays limited in this process.
+
+        Raises:
+            TooManyRequests: Over the limit; Retry-After says for how many seconds.
+        """
+        try:
+            await self._count(self._shared, tier, who)
+        except (RedisError, OSError) as error:
+            log.warning("Requests are not counted, Redis is away: %s", error)
+            if tier is Tier.AUTH:
+                await self._count(self._own, tier, who)
+
+    def address(self, connection: HTTPConnection) -> str:
+        """Give the address of the client; X-Forwarded-For counts only behind a trusted proxy."""
+        address = connection.client.host if connection.client else "unknown"
+        hops = [hop.strip() for hop in connection.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        while address in self._proxies and hops:
+            address = hops.pop()
+        return address
+
+    async def take_socket(self, user_id: UUID) -> str | None:
+        """Take one of a user's places for sockets; None where Redis is away, which lets it pass.
+
+        Raises:
+            TooManyRequests: All places are taken.
+        """
+        now, place = time.time(), uuid4().hex
+        keys_and_values = [_places(user_id), now - PLACE_LIFETIME_S, now, self._sockets_per_user, place]
+        try:
+            taken = await self._redis.eval(TAKE_PLACE, 1, *keys_and_values, PLACE_LIFETIME_S)
+        except (RedisError, OSError) as error:
+            log.warning("Sockets are not counted, Redis is away: %s", error)
+            return None
+        if not taken:
+            log.warning("A socket was refused: user %s has %d open", user_id, self._sockets_per_user)
+            raise TooManyRequests(f"At most {self._sockets_per_user} sockets may be open at once.")
+        return place
+
+    async def keep_socket(self, user_id: UUID, place: str) -> None:
+        """Say that a socket is still alive."""
+        try:
+            await self._redis.zadd(_places(user_id), {place: time.time()})
+            await self._redis.expire(_places(user_id), PLACE_LIFETIME_S)
+        except (RedisError, OSError) as error:
+            log.warning("A socket's place was not renewed: %s", error)
+
+    async def free_socket(self, user_id: UUID, place: str) -> None:
+        """Give a place back."""
+        try:
+            await self._redis.zrem(_places(user_id), place)
+        except (RedisError, OSError) as error:
+            log.warning("A socket's place was not freed, it lapses by itself: %s", error)
+
+    async def _count(self, limiter: MovingWindowRateLimiter, tier: Tier, who: str) -> None:
+        rate = self._rates[tier]
+        if await limiter.hit(rate, tier.value, who):
+            return
+        window = await limiter.get_window_stats(rate, tier.value, who)
+        wait_s = max(1, math.ceil(window.reset_time - time.time()))
+        log.warning("Rate limit %s reached by %s", tier.value, who)
+        raise TooManyRequests(
+            f"Too many requests: at most {rate.amount} in {rate.get_expiry()} seconds. Wait {wait_s} seconds.",
+            headers={"Retry-After": str(wait_s)},
+        )
+
+
+def _places(user_id: UUID) -> str:
+    return f"imagineai:sockets:{user_id}"

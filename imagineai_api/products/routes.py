@@ -1,0 +1,99 @@
+"""/products: the caller's products and what was found in their pictures."""
+
+import math
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from imagineai_api import events
+from imagineai_api.analysis import service as analyses
+from imagineai_api.analysis.schemas import AnalysisResultResponse
+from imagineai_api.database import Reading, Transaction
+from imagineai_api.error_answers import errors
+from imagineai_api.gate import SignedIn, gate
+from imagineai_api.limits import Tier
+from imagineai_api.products import service as products
+from imagineai_api.products.schemas import (
+    ProductCreate,
+    ProductPage,
+    ProductResponse,
+    ProductStatus,
+    ProductUpdate,
+)
+from imagineai_api.texts import Storable
+
+MAX_PAGE_SIZE = 100
+MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
+"""The last page whose offset PostgreSQL can count."""
+
+router = APIRouter(prefix="/products", tags=["Products"], route_class=gate(Tier.READ))
+
+
+@router.get("", summary="List products", responses=errors(401, 422))
+async def list_products(
+    user: SignedIn,
+    reading: Reading,
+    category: Annotated[Storable | None, Query(max_length=100)] = None,
+    status: ProductStatus | None = None,
+    search: Annotated[Storable | None, Query(max_length=1000)] = None,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)] = 20,
+) -> ProductPage:
+    """List the caller's products, newest first."""
+    items, total = await products.page(
+        reading,
+        user.id,
+        category=category,
+        status=status,
+        search=search,
+        limit=page_size,
+        offset=(page - 1) * page_size,
+    )
+    return ProductPage(
+        items=[ProductResponse.model_validate(item) for item in items],
+        total=total,
+        page=page,
+        page_size=page_size,
+        pages=math.ceil(total / page_size),
+    )
+
+
+@router.post("", status_code=201, summary="Create a product", responses=errors(400, 401, 422))
+async def create_product(user: SignedIn, transaction: Transaction, product: ProductCreate) -> ProductResponse:
+    """Create a product, as a draft."""
+    return ProductResponse.model_validate(await products.create(transaction, user.id, product.model_dump()))
+
+
+@router.get("/{product_id}", summary="Get a product", responses=errors(401, 404, 422))
+async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> ProductResponse:
+    """Give one product with its pictures."""
+    return ProductResponse.model_validate(await products.get(reading, user.id, product_id))
+
+
+@router.patch("/{product_id}", summary="Update a product", responses=errors(400, 401, 404, 422))
+async def update_product(
+    product_id: UUID, user: SignedIn, transaction: Transaction, changes: ProductUpdate
+) -> ProductResponse:
+    """Change the fields that are sent."""
+    fields = changes.model_dump(exclude_unset=True)
+    return ProductResponse.model_validate(await products.change(transaction, user.id, product_id, fields))
+
+
+@router.delete("/{product_id}", status_code=204, summary="Delete a product", responses=errors(401, 404, 422))
+async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> None:
+    """Delete a product, its pictures and all that was found in them; jobs that still run on it end."""
+    state = request.app.state
+    async with state.database.transaction() as connection:
+        ended = await products.delete(connection, user.id, product_id)
+    await events.publish(state.redis, ended)
+
+
+@router.get("/{product_id}/analysis", summary="Get a product's analyses", responses=errors(401, 404, 422))
+async def get_product_analysis(
+    product_id: UUID, user: SignedIn, reading: Reading
+) -> list[AnalysisResultResponse]:
+    """Give what was found in each picture of a product."""
+    await products.ensure_owner(reading, user.id, product_id)
+    found = await analyses.of_product(reading, product_id)
+    return [AnalysisResultResponse.model_validate(analysis) for analysis in found]

@@ -1,0 +1,133 @@
+"""Products: what a user sells, and the pictures of it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagineai_api import dispatch
+from imagineai_api.errors import NotFound
+from imagineai_api.events import Event
+from imagineai_api.jobs import service as jobs
+from imagineai_api.tables import Product, ProductImage
+
+COLUMNS = (
+    Product.id,
+    Product.user_id,
+    Product.title,
+    Product.description,
+    Product.category,
+    Product.subcategory,
+    Product.ai_description,
+    Product.status,
+    Product.metadata_.label("metadata_"),
+    Product.created_at,
+    Product.updated_at,
+)
+
+
+async def create(connection: AsyncConnection, user_id: UUID, fields: dict[str, Any]) -> dict[str, Any]:
+    """Create a product, as a draft."""
+    values = {**fields, "user_id": user_id, "category_is_users": fields.get("category") is not None}
+    row = (await connection.execute(insert(Product).values(**values).returning(*COLUMNS))).mappings().one()
+    return {**row, "images": []}
+
+
+async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> dict[str, Any]:
+    """Read one of a user's products with its pictures.
+
+    Raises:
+        NotFound: There is none, or it is somebody else's.
+    """
+    query = select(*COLUMNS).where(Product.id == product_id, Product.user_id == user_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such product.")
+    images = await _images(connection, [product_id])
+    return {**row, "images": images[product_id]}
+
+
+async def page(
+    connection: AsyncConnection,
+    user_id: UUID,
+    *,
+    category: str | None,
+    status: str | None,
+    search: str | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """List a user's products, newest first, with their pictures; also say how many there are in all."""
+    query = select(*COLUMNS).where(Product.user_id == user_id)
+    if category is not None:
+        query = query.where(Product.category == category)
+    if status is not None:
+        query = query.where(Product.status == status)
+    if search is not None and search.strip():
+        query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", search)))
+    in_order = query.order_by(Product.created_at.desc(), Product.id.desc()).limit(limit).offset(offset)
+    rows = (await connection.execute(in_order)).mappings().all()
+    total = await connection.scalar(select(func.count()).select_from(query.subquery())) or 0
+    images = await _images(connection, [row["id"] for row in rows])
+    return [{**row, "images": images[row["id"]]} for row in rows], total
+
+
+async def change(
+    connection: AsyncConnection, user_id: UUID, product_id: UUID, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """Change the fields that were sent.
+
+    Raises:
+        NotFound: There is none, or it is somebody else's.
+    """
+    values = dict(fields)
+    if "category" in fields:
+        values["category_is_users"] = fields["category"] is not None
+        values["subcategory"] = None
+    if values:
+        await connection.execute(
+            update(Product)
+            .where(Product.id == product_id, Product.user_id == user_id)
+            .values(**values, updated_at=func.now())
+        )
+    return await get(connection, user_id, product_id)
+
+
+async def delete(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> list[Event]:
+    """Delete a product with all that hangs on it; its objects follow by the outbox, its jobs end.
+
+    Returns:
+        The last events of the jobs that it ended, to be published after the commit.
+
+    Raises:
+        NotFound: There is none, or it is somebody else's.
+    """
+    await ensure_owner(connection, user_id, product_id)
+    ended = await jobs.cancel_for_product(connection, product_id)
+    keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
+    await dispatch.delete_objects(connection, list((await connection.scalars(keys)).all()))
+    await connection.execute(delete_rows(Product).where(Product.id == product_id))
+    return ended
+
+
+async def ensure_owner(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
+    """Raise NotFound unless the product is this user's."""
+    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    if await connection.scalar(query) is None:
+        raise NotFound("There is no such product.")
+
+
+async def _images(
+    connection: AsyncConnection, product_ids: Sequence[UUID]
+) -> defaultdict[UUID, list[dict[str, Any]]]:
+    images: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    if product_ids:
+        query = select(ProductImage.__table__).where(ProductImage.product_id.in_(product_ids))
+        in_order = query.order_by(ProductImage.created_at, ProductImage.id)
+        for row in (await connection.execute(in_order)).mappings():
+            images[row["product_id"]].append(dict(row))
+    return images

@@ -1,0 +1,143 @@
+"""S3: where the pictures' bytes lie."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio
+import boto3
+from anyio import CapacityLimiter
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from imagineai_api.errors import ImagineAIError, ObjectChanged, StorageAway
+from imagineai_api.settings import Settings
+
+CONNECTIONS = 16
+DELETE_AT_ONCE = 1000
+"""S3's own limit for one DeleteObjects call."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What S3 says of an object: its size in bytes and its ETag."""
+
+    size_bytes: int
+    etag: str
+
+
+class Storage:
+    """The bucket of the pictures.
+
+    Raises:
+        StorageAway: From every method, where S3 cannot be reached or answers with a failure of its own.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._bucket = settings.s3_bucket
+        self._expires_s = settings.presigned_url_expires_s
+        self._limiter = CapacityLimiter(CONNECTIONS)
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint_url,
+            region_name=settings.aws_default_region,
+            aws_access_key_id=settings.aws_access_key_id,
+            aws_secret_access_key=settings.aws_secret_access_key,
+            config=Config(
+                signature_version="s3v4",
+                connect_timeout=3,
+                read_timeout=15,
+                retries={"mode": "standard", "total_max_attempts": 2},
+                max_pool_connections=CONNECTIONS,
+                s3={"addressing_style": "path" if settings.s3_endpoint_url else "virtual"},
+            ),
+        )
+
+    async def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
+        """Store an object and say what was stored."""
+        answer = await self._call(
+            lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+        )
+        return StoredObject(len(data), answer["ETag"])
+
+    async def head(self, key: str) -> StoredObject | None:
+        """Say what is stored under a key; None where there is nothing."""
+        try:
+            answer = await self._call(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
+        except _NoObject:
+            return None
+        return StoredObject(answer["ContentLength"], answer["ETag"])
+
+    async def get(self, key: str, etag: str) -> bytes:
+        """Read an object, and only the one with this ETag.
+
+        Raises:
+            ObjectChanged: It is gone, or another one lies there now.
+        """
+        try:
+            return await self._call(
+                lambda: self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=etag)["Body"].read()
+            )
+        except _NoObject as error:
+            raise ObjectChanged from error
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; keys that hold nothing are passed over."""
+        for start in range(0, len(keys), DELETE_AT_ONCE):
+            objects = [{"Key": key} for key in keys[start : start + DELETE_AT_ONCE]]
+            answer = await self._call(
+                lambda objects=objects: self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+            )
+            if answer.get("Errors"):
+                raise StorageAway(f"S3 did not delete {len(answer['Errors'])} objects.")
+
+    def presigned_put(self, key: str, content_type: str, size_bytes: int) -> tuple[str, int]:
+        """Make a URL that takes exactly this type and length; also say for how many seconds."""
+        params = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "ContentLength": size_bytes,
+        }
+        url: str = self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=self._expires_s)
+        return url, self._expires_s
+
+    async def check(self) -> None:
+        """Raise StorageAway unless the bucket is there."""
+        try:
+            await self._call(lambda: self._client.head_bucket(Bucket=self._bucket))
+        except _NoObject as error:
+            raise StorageAway(f"The bucket {self._bucket} does not exist.") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    async def _call(self, function: Callable[[], Answer]) -> Answer:
+        def run() -> Answer:
+            with _translated():
+                return function()
+
+        return await anyio.to_thread.run_sync(run, limiter=self._limiter)
+
+
+class _NoObject(ImagineAIError):
+    """There is no such object, or not with that ETag."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        answer: dict[str, Any] = error.response
+        if answer.get("ResponseMetadata", {}).get("HTTPStatusCode") in {404, 412}:
+            raise _NoObject from error
+        raise StorageAway from error
+    except BotoCoreError as error:
+        raise StorageAway from error

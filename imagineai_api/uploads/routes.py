@@ -1,0 +1,148 @@
+"""/uploads: through S3 or through the API."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter, ValidationError
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from imagineai_api import request_log
+from imagineai_api.database import Transaction
+from imagineai_api.error_answers import errors
+from imagineai_api.errors import Invalid
+from imagineai_api.gate import SignedIn, gate
+from imagineai_api.limits import Tier
+from imagineai_api.texts import Storable
+from imagineai_api.uploads import service as uploads
+from imagineai_api.uploads.schemas import (
+    ConfirmRequest,
+    PresignedUrlRequest,
+    PresignedUrlResponse,
+    UploadResponse,
+)
+
+router = APIRouter(prefix="/uploads", tags=["Uploads"])
+small = APIRouter(route_class=gate(Tier.UPLOAD))
+large = APIRouter(route_class=gate(Tier.UPLOAD, upload=True))
+
+MULTIPART: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["product_id", "file"],
+                    "properties": {
+                        "product_id": {"type": "string", "format": "uuid"},
+                        "file": {"type": "string", "contentMediaType": "image/*"},
+                    },
+                }
+            }
+        },
+    }
+}
+MAX_NAME_LENGTH = 255
+_uuid = TypeAdapter(UUID)
+_name = TypeAdapter(Storable)
+
+
+@small.post(
+    "/presigned-url", summary="Get a presigned URL", responses=errors(400, 401, 404, 413, 415, 422)
+)
+async def get_presigned_url(
+    request: Request, user: SignedIn, transaction: Transaction, body: PresignedUrlRequest
+) -> PresignedUrlResponse:
+    """Prepare an upload straight to S3; confirm it afterwards."""
+    image_id, key, url, expires_s = await uploads.presign(
+        transaction,
+        request.app.state.storage,
+        user_id=user.id,
+        product_id=body.product_id,
+        filename=body.filename,
+        content_type=body.content_type,
+        size_bytes=body.file_size_bytes,
+    )
+    return PresignedUrlResponse(upload_url=url, image_id=image_id, s3_key=key, expires_in=expires_s)
+
+
+@small.post("/confirm", summary="Confirm an upload", responses=errors(400, 401, 404, 409, 413, 422))
+async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest) -> UploadResponse:
+    """Look at what was uploaded to S3 and start its analysis."""
+    state = request.app.state
+    started = await uploads.confirm(
+        state.database,
+        state.storage,
+        user_id=user.id,
+        image_id=body.image_id,
+        request_id=request_log.request_id.get(),
+    )
+    return UploadResponse(
+        image_id=started.image_id, job_id=started.job_id, message="Image processing started"
+    )
+
+
+@large.post(
+    "/direct",
+    summary="Upload directly",
+    responses=errors(401, 404, 413, 415, 422),
+    openapi_extra=MULTIPART,
+)
+async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
+    """Take a picture through the API and start its analysis."""
+    state = request.app.state
+    # Parsed here and not by FastAPI, so that the token and the length are checked before the body is read.
+    async with _form(request) as form:
+        upload = await _upload(form)
+    started = await uploads.upload(
+        state.database,
+        state.storage,
+        user_id=user.id,
+        upload=upload,
+        request_id=request_log.request_id.get(),
+    )
+    return UploadResponse(
+        image_id=started.image_id,
+        job_id=started.job_id,
+        message="Image uploaded and processing started",
+    )
+
+
+class _form:  # noqa: N801 - reads as a function
+    """The parsed form; whatever is wrong with its encoding is one sentence."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def __aenter__(self) -> FormData:
+        try:
+            self._data = await self._request.form(max_files=1, max_fields=10)
+        except (HTTPException, MultiPartException, FormParserError, ValueError, KeyError) as error:
+            raise Invalid("The body is not a well-formed multipart form with one file.") from error
+        return self._data
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._data.close()
+
+
+async def _upload(form: FormData) -> uploads.Upload:
+    file, product_id = form.get("file"), form.get("product_id")
+    if not isinstance(product_id, str):
+        raise Invalid("product_id is required, as a form field.")
+    if not isinstance(file, UploadFile):
+        raise Invalid("file is required, as a multipart file part.")
+    try:
+        name = _name.validate_python(file.filename or "image")
+        owner = _uuid.validate_python(product_id)
+    except ValidationError as error:
+        raise Invalid("product_id must be a UUID, and the file's name plain text.") from error
+    content_type = (file.content_type or "").partition(";")[0].strip().lower()
+    return uploads.Upload(owner, name[-MAX_NAME_LENGTH:], content_type, await file.read())
+
+
+router.include_router(small)
+router.include_router(large)

@@ -1,0 +1,273 @@
+"""Uploads: a picture comes in, is proven to be one, and its job starts."""
+
+import logging
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import PurePath
+from uuid import UUID, uuid4
+
+import anyio
+from anyio import CapacityLimiter
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagineai_api.analysis import service as analyses
+from imagineai_api.database import Database
+from imagineai_api.errors import Conflict, NotAPicture, NotFound, ObjectChanged, TooLarge, UnsupportedType
+from imagineai_api.gate import MAX_IMAGE_BYTES
+from imagineai_api.jobs import service as jobs
+from imagineai_api.products import service as products
+from imagineai_api.storage import Storage, StoredObject
+from imagineai_api.tables import Product, ProductImage
+from imagineai_api.uploads.schemas import CONTENT_TYPES
+from imagineai_vision import picture
+from imagineai_vision.picture import PictureError, PictureFacts
+
+log = logging.getLogger(__name__)
+
+DECODERS = CapacityLimiter(2)
+"""Pictures decoded at once to prove them: one may take a second and 200 MB."""
+SAFE_NAME_LENGTH = 80
+TOO_LARGE = f"The file is over {MAX_IMAGE_BYTES:,} bytes."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was sent."""
+
+    product_id: UUID
+    filename: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Started:
+    """An accepted image and its job."""
+
+    image_id: UUID
+    job_id: UUID
+
+
+async def upload(
+    database: Database, storage: Storage, *, user_id: UUID, upload: Upload, request_id: str | None
+) -> Started:
+    """Take a picture through the API: prove it, store it, start its job.
+
+    Raises:
+        NotFound: The product is not this user's.
+        UnsupportedType: The declared type is none of the four.
+        TooLarge: Over the limit.
+        NotAPicture: It does not decode, or is another type than declared.
+        StorageAway: S3 cannot be reached; nothing is kept then.
+    """
+    async with database.reading() as connection:
+        await products.ensure_owner(connection, user_id, upload.product_id)
+    _check_declared(upload.content_type, len(upload.data))
+    facts = await _prove(upload.data, upload.content_type)
+    image_id = uuid4()
+    key = _key(user_id, upload.product_id, image_id, upload.filename)
+    stored = await storage.put(key, upload.data, upload.content_type)
+    try:
+        async with database.transaction() as connection:
+            await _lock_product(connection, user_id, upload.product_id)
+            await _insert_image(connection, image_id, upload, key, len(upload.data), facts, stored.etag)
+            job_id = await _start(connection, user_id, upload.product_id, image_id, request_id)
+    except Exception:
+        await storage.delete([key])
+        raise
+    return Started(image_id, job_id)
+
+
+async def presign(
+    connection: AsyncConnection,
+    storage: Storage,
+    *,
+    user_id: UUID,
+    product_id: UUID,
+    filename: str,
+    content_type: str,
+    size_bytes: int,
+) -> tuple[UUID, str, str, int]:
+    """Prepare a direct PUT to S3; gives the image's id, its key, the URL and its lifetime in seconds.
+
+    Raises:
+        NotFound, UnsupportedType, TooLarge: As for ``upload``.
+    """
+    await _lock_product(connection, user_id, product_id)
+    _check_declared(content_type, size_bytes)
+    image_id = uuid4()
+    key = _key(user_id, product_id, image_id, filename)
+    await _insert_image(
+        connection, image_id, Upload(product_id, filename, content_type, b""), key, size_bytes, None, None
+    )
+    url, expires_s = storage.presigned_put(key, content_type, size_bytes)
+    return image_id, key, url, expires_s
+
+
+async def confirm(
+    database: Database, storage: Storage, *, user_id: UUID, image_id: UUID, request_id: str | None
+) -> Started:
+    """Look at what was PUT and start its job; a second confirm gives the same job.
+
+    Raises:
+        NotFound: The image is not this user's.
+        Conflict: Nothing lies there yet.
+        NotAPicture, TooLarge: What lies there cannot be used; it is deleted and the image has failed.
+    """
+    async with database.reading() as connection:
+        image = await _image(connection, user_id, image_id)
+    if image.upload_job_id is not None:
+        return Started(image_id, image.upload_job_id)
+    stored = await storage.head(image.s3_key)
+    if stored is None:
+        raise Conflict("Nothing has been uploaded to this image's address yet.")
+    try:
+        facts = await _prove_stored(storage, image.s3_key, image.content_type, stored)
+    except NotAPicture:
+        await _refuse(database, storage, image_id, image.s3_key)
+        raise
+    async with database.transaction() as connection:
+        return await _accept(connection, user_id, image_id, facts, stored, request_id)
+
+
+async def _accept(
+    connection: AsyncConnection,
+    user_id: UUID,
+    image_id: UUID,
+    facts: PictureFacts,
+    stored: StoredObject,
+    request_id: str | None,
+) -> Started:
+    locked = select(ProductImage.upload_job_id, ProductImage.product_id).where(ProductImage.id == image_id)
+    image = (await connection.execute(locked.with_for_update())).one_or_none()
+    if image is None:
+        raise NotFound("There is no such image.")
+    if image.upload_job_id is not None:
+        return Started(image_id, image.upload_job_id)
+    await connection.execute(
+        update(ProductImage)
+        .where(ProductImage.id == image_id)
+        .values(
+            upload_status="uploaded",
+            file_size_bytes=stored.size_bytes,
+            etag=stored.etag,
+            width=facts.width,
+            height=facts.height,
+        )
+    )
+    job_id = await _start(connection, user_id, image.product_id, image_id, request_id)
+    return Started(image_id, job_id)
+
+
+async def _start(
+    connection: AsyncConnection, user_id: UUID, product_id: UUID, image_id: UUID, request_id: str | None
+) -> UUID:
+    await analyses.expect(connection, image_id)
+    job_id = await jobs.start(
+        connection,
+        user_id=user_id,
+        product_id=product_id,
+        image_ids=[image_id],
+        job_type="single",
+        request_id=request_id,
+    )
+    await connection.execute(
+        update(ProductImage).where(ProductImage.id == image_id).values(upload_job_id=job_id)
+    )
+    return job_id
+
+
+async def _prove_stored(
+    storage: Storage, key: str, content_type: str, stored: StoredObject
+) -> PictureFacts:
+    if stored.size_bytes > MAX_IMAGE_BYTES:
+        raise NotAPicture(TOO_LARGE)
+    try:
+        data = await storage.get(key, stored.etag)
+    except ObjectChanged as error:
+        raise Conflict("The object was changed while it was being confirmed.") from error
+    return await _prove(data, content_type)
+
+
+async def _prove(data: bytes, content_type: str) -> PictureFacts:
+    try:
+        facts = await anyio.to_thread.run_sync(picture.examine, data, limiter=DECODERS)
+    except PictureError as error:
+        raise NotAPicture(str(error)) from error
+    if facts.content_type != content_type:
+        raise NotAPicture(f"The file was sent as {content_type}, but it is {facts.content_type}.")
+    return facts
+
+
+async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str) -> None:
+    refused = update(ProductImage).where(ProductImage.id == image_id, ProductImage.upload_job_id.is_(None))
+    async with database.transaction() as connection:
+        await connection.execute(refused.values(upload_status="failed"))
+    await storage.delete([key])
+
+
+async def _lock_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
+    """Hold the product, so that of two first images one becomes primary."""
+    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    if await connection.scalar(query.with_for_update(key_share=True)) is None:
+        raise NotFound("There is no such product.")
+
+
+async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> ProductImage:
+    query = (
+        select(ProductImage.s3_key, ProductImage.content_type, ProductImage.upload_job_id)
+        .join(Product, Product.id == ProductImage.product_id)
+        .where(ProductImage.id == image_id, Product.user_id == user_id)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such image.")
+    return row
+
+
+async def _insert_image(
+    connection: AsyncConnection,
+    image_id: UUID,
+    upload: Upload,
+    key: str,
+    size_bytes: int,
+    facts: PictureFacts | None,
+    etag: str | None,
+) -> None:
+    has_primary = exists().where(ProductImage.product_id == upload.product_id, ProductImage.is_primary)
+    await connection.execute(
+        insert(ProductImage).values(
+            id=image_id,
+            product_id=upload.product_id,
+            s3_key=key,
+            original_filename=upload.filename,
+            content_type=upload.content_type,
+            file_size_bytes=size_bytes,
+            width=facts.width if facts else None,
+            height=facts.height if facts else None,
+            is_primary=select(~has_primary).scalar_subquery(),
+            upload_status="uploaded" if facts else "pending",
+            etag=etag,
+            created_at=func.clock_timestamp(),
+        )
+    )
+
+
+def _check_declared(content_type: str, size_bytes: int) -> None:
+    if content_type not in CONTENT_TYPES:
+        raise UnsupportedType(f"A picture must be one of {', '.join(CONTENT_TYPES)}.")
+    if size_bytes > MAX_IMAGE_BYTES:
+        raise TooLarge(TOO_LARGE)
+
+
+def _key(user_id: UUID, product_id: UUID, image_id: UUID, filename: str) -> str:
+    return f"products/{user_id}/{product_id}/{image_id}_{safe_name(filename)}"
+
+
+def safe_name(filename: str) -> str:
+    """Make a name of plain letters, digits, dots, dashes and underscores; never empty, never a path."""
+    ascii_name = unicodedata.normalize("NFKD", PurePath(filename.replace("\\", "/")).name)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_name.encode("ascii", "ignore").decode())
+    return plain.strip("._")[-SAFE_NAME_LENGTH:] or "image"
