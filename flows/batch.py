@@ -5,6 +5,7 @@ from uuid import UUID
 
 from prefect import flow, runtime, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from prefect.cache_policies import NO_CACHE
 from sqlalchemy import func, select, update
 
 from flows.processing import process_image
@@ -36,7 +37,7 @@ async def process_batch(job_id: UUID) -> str:
     return summary
 
 
-@task(name="chunk", persist_result=False, cache_policy=None)
+@task(name="chunk", persist_result=False, cache_policy=NO_CACHE)
 async def process_chunk(place: Workplace, chunk: list[Claimed]) -> list[str]:
     """Process some images at once; what cannot be done now goes back to the queue."""
     return await asyncio.gather(*(_process(place, work) for work in chunk))
@@ -64,7 +65,9 @@ async def _begin(place: Workplace, job_id: UUID) -> None:
 
 async def _claim(place: Workplace, job_id: UUID) -> list[Claimed]:
     settings = place.settings
-    await progress.fail_exhausted(place.database, place.redis, queue="batch", max_attempts=settings.max_attempts)
+    await progress.fail_exhausted(
+        place.database, place.redis, queue="batch", max_attempts=settings.max_attempts
+    )
     return await progress.claim(
         place.database,
         queue="batch",

@@ -10,6 +10,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.flows import Flow
+from prefect.utilities.callables import parameter_schema
 
 from flows.batch import process_batch
 from flows.processing import process_images
@@ -34,17 +35,11 @@ async def deploy() -> None:
                 work_pool_name=pool,
                 entrypoint=entrypoint,
                 path=str(ROOT),
-                parameter_openapi_schema=flow_schema(flow),
+                parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
                 enforce_parameter_schema=False,
                 description=flow.description,
                 tags=["imagineai"],
             )
-
-
-def flow_schema(flow: Flow[Any, Any]) -> dict[str, Any]:
-    """Describe a flow's parameters, for the form in the Prefect UI."""
-    schema: dict[str, Any] = flow.parameters.model_dump_for_openapi()
-    return schema
 
 
 async def _ensure_pool(client: PrefectClient, name: str) -> None:

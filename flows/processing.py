@@ -1,4 +1,4 @@
-"""``process-images``: a run is a shift. It stays open, takes single jobs as they come and runs their steps."""
+"""``process-images``: a run is a shift: it stays open and takes single jobs as they come."""
 
 from uuid import UUID
 

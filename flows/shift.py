@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from prefect.artifacts import acreate_table_artifact
 from prefect.exceptions import PrefectException
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 
 from flows.workplace import Workplace
 from imagineai_api import dispatch

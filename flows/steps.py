@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from flows.workplace import Workplace
@@ -110,7 +110,6 @@ class ImageRun:
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - (self._began_at or time.perf_counter())) * 1000)
 
-    def _change(self) -> Any:
+    def _change(self) -> AbstractAsyncContextManager[progress.Change]:
         place = self._place
         return progress.change(place.database, place.redis, self._work, lease_s=place.settings.lease_s)
-

@@ -1,4 +1,4 @@
-"""``python -m imagineai_api``: migrate, then serve the public and the internal application from one process."""
+"""``python -m imagineai_api``: migrate, then serve the public and the internal application."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,9 @@ async def _serve(settings: Settings) -> None:
     app = create_app(settings)
     internal_app = create_internal_app(app.state.models, settings.inference_secret)
     public = _Server(_config(app, settings.api_host, settings.api_port))
-    internal = _Server(_config(internal_app, settings.inference_host, settings.inference_port, lifespan="off"))
+    internal = _Server(
+        _config(internal_app, settings.inference_host, settings.inference_port, lifespan="off")
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, public.stop)

@@ -78,7 +78,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.tokens = Tokens(settings)
     state.passwords = Passwords()
     dispatcher = Dispatcher(settings, state.database, state.storage, state.prefect)
-    background = [asyncio.create_task(work) for work in (state.hub.run(), state.models.run(), dispatcher.run())]
+    background = [
+        asyncio.create_task(work) for work in (state.hub.run(), state.models.run(), dispatcher.run())
+    ]
     try:
         yield
     finally:

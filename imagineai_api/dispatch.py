@@ -1,7 +1,7 @@
 """From a committed job to a worker: wake-ups, open shifts, and the outbox.
 
-The API never runs a flow. It names Prefect deployments, keeps enough runs of ``process-images`` (shifts) open,
-and creates one run of ``process-batch`` for each batch.
+The API never runs a flow. It names Prefect deployments, keeps enough runs of ``process-images`` (shifts)
+open, and creates one run of ``process-batch`` for each batch.
 """
 
 import asyncio
@@ -63,7 +63,12 @@ class Prefect:
     async def create_run(self, deployment: str, name: str, parameters: dict[str, Any], key: str) -> str:
         """Create a run of a deployment; the same key gives the same run. Returns the flow-run id."""
         found = await self._ask("GET", f"/deployments/name/{deployment}")
-        body = {"name": name, "parameters": parameters, "idempotency_key": key, "state": {"type": "SCHEDULED"}}
+        body = {
+            "name": name,
+            "parameters": parameters,
+            "idempotency_key": key,
+            "state": {"type": "SCHEDULED"},
+        }
         run = await self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body)
         return str(run["id"])
 
@@ -148,7 +153,10 @@ class Dispatcher:
             (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - _seconds(ORDERED_FOR_S)),
         )
         buried = (
-            update(Shift).where(Shift.closed_at.is_(None), dead).values(closed_at=func.now()).returning(Shift.flow_run_id)
+            update(Shift)
+            .where(Shift.closed_at.is_(None), dead)
+            .values(closed_at=func.now())
+            .returning(Shift.flow_run_id)
         )
         for flow_run_id in (await connection.scalars(buried)).all():
             if flow_run_id is not None:
@@ -176,7 +184,11 @@ class Dispatcher:
         except ImagineAIError as error:
             wait_s = min(BACKOFF_MAX_S, 2**attempts)
             log.warning("%s is tried again in %d s: %s", kind, wait_s, error)
-            return {"attempts": attempts + 1, "due_at": func.now() + _seconds(wait_s), "last_error": str(error)}
+            return {
+                "attempts": attempts + 1,
+                "due_at": func.now() + _seconds(wait_s),
+                "last_error": str(error),
+            }
         return {"attempts": attempts + 1, "done_at": func.now(), "last_error": None}
 
     async def _delete_objects(self, payload: dict[str, Any]) -> None:
@@ -194,7 +206,9 @@ class Dispatcher:
         )
 
     async def _title(self, job_id: UUID) -> str:
-        query = text("SELECT title FROM products JOIN jobs ON jobs.product_id = products.id WHERE jobs.id = :id")
+        query = text(
+            "SELECT title FROM products JOIN jobs ON jobs.product_id = products.id WHERE jobs.id = :id"
+        )
         async with self._database.reading() as connection:
             return str(await connection.scalar(query, {"id": job_id}) or "a deleted product")
 

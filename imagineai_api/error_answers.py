@@ -89,7 +89,8 @@ async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise TypeError from error
     known = {
-        kind.status: kind for kind in (BadRequest, Unauthorized, NotFound, MethodNotAllowed, TooLarge, UnsupportedType)
+        kind.status: kind
+        for kind in (BadRequest, Unauthorized, NotFound, MethodNotAllowed, TooLarge, UnsupportedType)
     }
     reply = answer(known.get(error.status_code, ImagineAIError)())
     if error.headers and "allow" in {name.lower() for name in error.headers}:
@@ -104,7 +105,9 @@ async def _answer_crash(request: Request, error: Exception) -> JSONResponse:
 
 def _sentence(problem: dict[str, Any]) -> str:
     """Say what is wrong and where, without a word of the input."""
-    place = [part for part in problem["loc"] if isinstance(part, str) and part not in {"body", "query", "path"}]
+    place = [
+        part for part in problem["loc"] if isinstance(part, str) and part not in {"body", "query", "path"}
+    ]
     where = place[0] if place else "The body"
     if problem["type"] == "missing":
         return f"{where} is required."

@@ -1,6 +1,6 @@
 """What every request passes before its body is read: token, rate limit, length; then strict JSON."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -30,11 +30,11 @@ SignedIn = Annotated[CurrentUser, Depends(_current_user)]
 
 
 class GatedRequest(Request):
-    """A request whose body is bounded and whose JSON is strict: no NaN, no lone surrogates, no deep nesting."""
+    """A bounded body and strict JSON: no NaN, no lone surrogates, no deep nesting."""
 
     max_bytes = MAX_JSON_BYTES
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body's chunks, no more than ``max_bytes`` in all."""
         received = 0
         async for chunk in super().stream():

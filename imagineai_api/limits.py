@@ -78,7 +78,9 @@ class Limits:
     def address(self, connection: HTTPConnection) -> str:
         """Give the address of the client; X-Forwarded-For counts only behind a trusted proxy."""
         address = connection.client.host if connection.client else "unknown"
-        hops = [hop.strip() for hop in connection.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        hops = [
+            hop.strip() for hop in connection.headers.get("x-forwarded-for", "").split(",") if hop.strip()
+        ]
         while address in self._proxies and hops:
             address = hops.pop()
         return address
@@ -90,9 +92,15 @@ class Limits:
             TooManyRequests: All places are taken.
         """
         now, place = time.time(), uuid4().hex
-        keys_and_values = [_places(user_id), now - PLACE_LIFETIME_S, now, self._sockets_per_user, place]
+        values: list[str | float] = [
+            _places(user_id),
+            now - PLACE_LIFETIME_S,
+            now,
+            self._sockets_per_user,
+            place,
+        ]
         try:
-            taken = await self._redis.eval(TAKE_PLACE, 1, *keys_and_values, PLACE_LIFETIME_S)
+            taken = await self._redis.eval(TAKE_PLACE, 1, *values, PLACE_LIFETIME_S)
         except (RedisError, OSError) as error:
             log.warning("Sockets are not counted, Redis is away: %s", error)
             return None
@@ -124,7 +132,7 @@ class Limits:
         wait_s = max(1, math.ceil(window.reset_time - time.time()))
         log.warning("Rate limit %s reached by %s", tier.value, who)
         raise TooManyRequests(
-            f"Too many requests: at most {rate.amount} in {rate.get_expiry()} seconds. Wait {wait_s} seconds.",
+            f"At most {rate.amount} requests in {rate.get_expiry()} seconds: wait {wait_s} seconds.",
             headers={"Retry-After": str(wait_s)},
         )
 

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request's, the user's and the job's id; no secret in any."""
+"""Structured logs: one JSON object a line, with the ids of request, user and job; no secret."""
 
 import contextvars
 import json
@@ -17,7 +17,9 @@ job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", de
 
 REQUEST_ID_HEADER = "X-Request-ID"
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-SECRETS = re.compile(r"(?i)(token=|bearer\s+|password[\"']?\s*[:=]\s*[\"']?|signature=|://[^/:@\s]*:)([^\s&\"'@]+)")
+SECRETS = re.compile(
+    r"(?i)(token=|bearer\s+|password[\"']?\s*[:=]\s*[\"']?|signature=|://[^/:@\s]*:)([^\s&\"'@]+)"
+)
 
 
 class JsonLines(logging.Formatter):

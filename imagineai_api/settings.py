@@ -13,7 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from imagineai_api.errors import SettingsError
 
 DEFAULT_KEY = "change-me"
-DEFAULT_PASSWORDS = frozenset({"", "postgres", "password", "imagineai", "minioadmin", "admin", "changeme", "test"})
+DEFAULT_PASSWORDS = frozenset(
+    {"", "postgres", "password", "imagineai", "minioadmin", "admin", "changeme", "test"}
+)
 MIN_KEY_BYTES = 32
 
 
@@ -110,7 +112,9 @@ class Settings(BaseSettings):
         """The origins that CORS allows."""
         return _comma_separated(self.cors_origins)
 
-    @field_validator("s3_endpoint_url", "bedrock_model_id", "bedrock_region", "bedrock_endpoint_url", mode="before")
+    @field_validator(
+        "s3_endpoint_url", "bedrock_model_id", "bedrock_region", "bedrock_endpoint_url", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -133,7 +137,9 @@ class Settings(BaseSettings):
     @field_validator("s3_endpoint_url", "mlflow_tracking_uri", "prefect_api_url", "inference_url")
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+        if value is not None and (
+            urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc
+        ):
             raise ValueError("must look like http://host:port")
         return value
 
@@ -180,11 +186,20 @@ def _unsafe(settings: Settings) -> list[tuple[bool, str]]:
     database_password = urlsplit(settings.database_url).password or ""
     s3_secret = settings.aws_secret_access_key
     return [
-        (_weak(settings.jwt_secret_key), "JWT_SECRET_KEY must be set to at least 32 random bytes outside development"),
-        (_weak(settings.inference_secret), "INFERENCE_SECRET must be at least 32 random bytes outside development"),
+        (
+            _weak(settings.jwt_secret_key),
+            "JWT_SECRET_KEY must be set to at least 32 random bytes outside development",
+        ),
+        (
+            _weak(settings.inference_secret),
+            "INFERENCE_SECRET must be at least 32 random bytes outside development",
+        ),
         (settings.debug, "DEBUG must be off outside development"),
         ("*" in settings.origins, "CORS_ORIGINS must name origins, not *, outside development"),
-        (database_password in DEFAULT_PASSWORDS, "DATABASE_URL must carry a password of its own outside development"),
+        (
+            database_password in DEFAULT_PASSWORDS,
+            "DATABASE_URL must carry a password of its own outside development",
+        ),
         (
             s3_secret is not None and s3_secret in DEFAULT_PASSWORDS,
             "AWS_SECRET_ACCESS_KEY must be a key of its own outside development",

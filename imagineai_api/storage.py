@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -89,8 +90,10 @@ class Storage:
         for start in range(0, len(keys), DELETE_AT_ONCE):
             objects = [{"Key": key} for key in keys[start : start + DELETE_AT_ONCE]]
             answer = await self._call(
-                lambda objects=objects: self._client.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                partial(
+                    self._client.delete_objects,
+                    Bucket=self._bucket,
+                    Delete={"Objects": objects, "Quiet": True},
                 )
             )
             if answer.get("Errors"):

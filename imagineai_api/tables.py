@@ -183,7 +183,9 @@ class Analysis(Table):
     )
 
     id: Mapped[UUID] = primary_key()
-    product_image_id: Mapped[UUID] = mapped_column(ForeignKey("product_images.id", ondelete="CASCADE"), unique=True)
+    product_image_id: Mapped[UUID] = mapped_column(
+        ForeignKey("product_images.id", ondelete="CASCADE"), unique=True
+    )
     model_version: Mapped[str] = mapped_column(server_default="pending")
     classification_label: Mapped[str | None]
     classification_confidence: Mapped[float | None]

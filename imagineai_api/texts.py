@@ -24,11 +24,20 @@ def _not_blank(value: str) -> str:
 Storable = Annotated[str, AfterValidator(_storable)]
 Description = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_storable)]
 Category = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_storable), AfterValidator(_not_blank)
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
 ]
 Title = Annotated[
-    str, StringConstraints(min_length=1, max_length=500), AfterValidator(_storable), AfterValidator(_not_blank)
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
 ]
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable), AfterValidator(_not_blank)
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
 ]

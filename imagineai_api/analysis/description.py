@@ -53,7 +53,7 @@ def make_writer(settings: Settings) -> Writer:
 class LocalWriter:
     """Composes plain, true sentences from the findings alone."""
 
-    async def write(self, image: bytes, prediction: Prediction) -> Description:  # noqa: ARG002 - a Writer
+    async def write(self, image: bytes, prediction: Prediction) -> Description:
         """Describe a picture."""
         return Description(compose(prediction), LOCAL_WRITER)
 
@@ -102,14 +102,18 @@ class BedrockWriter:
                 inferenceConfig={"maxTokens": 300, "temperature": 0.2},
             )
         except (ClientError, BotoCoreError) as error:
-            raise DescriptionError(f"Amazon Bedrock did not write the description: {_reason(error)}.") from error
+            raise DescriptionError(
+                f"Amazon Bedrock did not write the description: {_reason(error)}."
+            ) from error
         return _text_of(answer)
 
 
 def compose(prediction: Prediction) -> str:
     """Say what was found, in plain sentences that claim nothing more."""
     colors = [attribute.value for attribute in prediction.attributes if attribute.name == "color"]
-    others = [attribute.value.replace("_", " ") for attribute in prediction.attributes if attribute.name in OTHERS]
+    others = [
+        attribute.value.replace("_", " ") for attribute in prediction.attributes if attribute.name in OTHERS
+    ]
     words = " ".join([*others, _thing(prediction)])
     said = f"{_article(words)} {words}"
     if colors:
@@ -125,7 +129,9 @@ OTHERS = ("pattern", "material")
 
 
 def _thing(prediction: Prediction) -> str:
-    return "product that was not recognised with confidence" if prediction.label == "other" else prediction.label
+    return (
+        "product that was not recognised with confidence" if prediction.label == "other" else prediction.label
+    )
 
 
 def _article(words: str) -> str:

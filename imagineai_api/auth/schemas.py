@@ -3,11 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, JsonValue
 
 from imagineai_api.texts import Name, Storable
 
-EXAMPLE_USER = {"email": "user@example.com", "password": "securepass123", "full_name": "Jane Doe"}
+EXAMPLE_USER: dict[str, JsonValue] = {
+    "email": "user@example.com",
+    "password": "securepass123",
+    "full_name": "Jane Doe",
+}
 
 
 class RegisterRequest(BaseModel):

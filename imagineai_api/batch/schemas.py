@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 MAX_IMAGES = 1000
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "product_id": "b2c3d4e5-f6a7-8901-bcde-f12345678901",
     "image_ids": ["c3d4e5f6-a7b8-9012-cdef-123456789012", "d4e5f6a7-b8c9-0123-defa-234567890123"],
 }

@@ -1,5 +1,7 @@
 """How flows ask the API for predictions."""
 
+from typing import Any
+
 import httpx
 
 from imagineai_api.errors import BadGateway, InferenceAway, NoModel, NotAPicture
@@ -46,9 +48,9 @@ class InferenceClient:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _ask(self, method: str, path: str, **arguments: object) -> dict[str, object]:
+    async def _ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer = await self._client.request(method, path, **arguments)  # type: ignore[arg-type]
+            answer = await self._client.request(method, path, **arguments)
         except httpx.HTTPError as error:
             raise InferenceAway from error
         if answer.status_code == NotAPicture.status:

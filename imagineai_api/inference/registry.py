@@ -170,12 +170,16 @@ class ModelRegistry:
         fresh.replace(self._cache / POINTER)
 
     def _fetch(self, promoted: ModelVersion) -> Path:
-        folder = self._cache / f"{self._settings.model_name}-{promoted.version}-{(promoted.digest or '')[:12]}"
+        folder = (
+            self._cache / f"{self._settings.model_name}-{promoted.version}-{(promoted.digest or '')[:12]}"
+        )
         if not folder.exists():
             self._download(promoted, folder)
         if promoted.digest is not None and bundle.digest(folder) != promoted.digest:
             shutil.rmtree(folder)
-            raise RegistryAway(f"The bundle of version {promoted.version} is not the one that was registered.")
+            raise RegistryAway(
+                f"The bundle of version {promoted.version} is not the one that was registered."
+            )
         return folder
 
     def _download(self, promoted: ModelVersion, folder: Path) -> None:

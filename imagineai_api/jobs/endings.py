@@ -18,8 +18,10 @@ async def settle(connection: AsyncConnection, job_id: UUID) -> Event | None:
 
     The caller holds the job's row lock.
     """
-    by_status = select(JobImage.status, func.count()).where(JobImage.job_id == job_id).group_by(JobImage.status)
-    found = {status: count for status, count in (await connection.execute(by_status)).all()}
+    by_status = (
+        select(JobImage.status, func.count()).where(JobImage.job_id == job_id).group_by(JobImage.status)
+    )
+    found: dict[str, int] = {row[0]: row[1] for row in (await connection.execute(by_status)).all()}
     if any(found.get(status) for status in OPEN):
         return None
     succeeded = found.get("completed", 0) > 0
@@ -74,7 +76,7 @@ async def last_event(connection: AsyncConnection, job_id: UUID) -> Event | None:
 
 
 async def return_product(connection: AsyncConnection, product_id: UUID | None) -> None:
-    """Give a product back the status it had, where it is still processing and nothing is on its way for it."""
+    """Give a product back the status it had, unless something is still on its way for it."""
     on_their_way = exists().where(Job.product_id == product_id, Job.status.in_(OPEN))
     await connection.execute(
         update(Product)
@@ -133,5 +135,3 @@ def _last_event(row: Any) -> Event:
         data=None if succeeded else {"error": row["error_message"]},
         timestamp=row["completed_at"],
     )
-
-

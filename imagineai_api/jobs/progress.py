@@ -1,4 +1,4 @@
-"""What a worker writes: claims by lease, fenced changes, one transaction and one ordered set of events each."""
+"""What a worker writes: claims by lease, and fenced changes with their events in order."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -118,7 +118,9 @@ class Change:
 
     async def finish(self) -> None:
         """Store the number of the newest event; end the job where nothing is open."""
-        await self.connection.execute(update(Job).where(Job.id == self.work.job_id).values(event_seq=self._seq))
+        await self.connection.execute(
+            update(Job).where(Job.id == self.work.job_id).values(event_seq=self._seq)
+        )
         if last := await endings.settle(self.connection, self.work.job_id):
             self.events.append(last)
 
@@ -260,7 +262,9 @@ async def fail(changed: Change, sentence: str, step: StepEnd | None = None) -> N
 
 
 async def _lock(connection: AsyncConnection, work: Claimed) -> int:
-    open_job = select(Job.event_seq).where(Job.id == work.job_id, Job.status.in_(endings.OPEN)).with_for_update()
+    open_job = (
+        select(Job.event_seq).where(Job.id == work.job_id, Job.status.in_(endings.OPEN)).with_for_update()
+    )
     seq: int | None = await connection.scalar(open_job)
     if seq is None:
         raise Superseded

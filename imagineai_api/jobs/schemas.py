@@ -7,9 +7,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imagineai_api.tables import JOB_STATUSES
 
-JobStatus = StrEnum("JobStatus", {status: status for status in JOB_STATUSES})
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class StepResponse(BaseModel):

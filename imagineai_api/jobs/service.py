@@ -1,4 +1,4 @@
-"""Jobs: started with their steps in one transaction, read, cancelled. What a worker writes is in ``progress``."""
+"""Jobs: started, read, cancelled. What a worker writes is in ``progress``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -134,7 +134,11 @@ async def events_since(connection: AsyncConnection, job_id: UUID, after: int) ->
     steps = (
         select(JobStep.__table__, _total_of_progress().label("total"))
         .join(Job, Job.id == JobStep.job_id)
-        .where(JobStep.job_id == job_id, JobStep.seq > after, JobStep.status.in_(("running", "completed", "failed")))
+        .where(
+            JobStep.job_id == job_id,
+            JobStep.seq > after,
+            JobStep.status.in_(("running", "completed", "failed")),
+        )
         .order_by(JobStep.seq)
     )
     events = [
@@ -174,9 +178,9 @@ def counts() -> tuple[ColumnElement[int], ColumnElement[int]]:
     return having("completed"), having("failed")
 
 
-def _jobs(user_id: UUID) -> Select[Any]:
+def _jobs(user_id: UUID) -> Select[*tuple[Any, ...]]:
     processed, failed = counts()
-    return select(
+    query: Select[*tuple[Any, ...]] = select(
         Job.id,
         Job.user_id,
         Job.product_id,
@@ -191,11 +195,14 @@ def _jobs(user_id: UUID) -> Select[Any]:
         Job.error_message,
         Job.created_at,
         Job.updated_at,
-    ).where(Job.user_id == user_id)
+    )
+    return query.where(Job.user_id == user_id)
 
 
 async def _insert_steps(connection: AsyncConnection, job_id: UUID, image_ids: Sequence[UUID]) -> None:
-    images = func.unnest(literal(list(image_ids), ARRAY(PG_UUID))).table_valued("id", with_ordinality="position")
+    images = func.unnest(literal(list(image_ids), ARRAY(PG_UUID))).table_valued(
+        "id", with_ordinality="position"
+    )
     names = func.unnest(literal(list(STEPS), ARRAY(JobStep.step_name.type))).table_valued(
         "name", with_ordinality="position"
     )
@@ -206,7 +213,7 @@ async def _insert_steps(connection: AsyncConnection, job_id: UUID, image_ids: Se
         images.c.position - 1,
         names.c.position - 1,
         names.c.name,
-    ).select_from(images.join(names, and_(True)))  # noqa: FBT003 - a cross join
+    ).select_from(images.join(names, and_(True)))
     await connection.execute(
         insert(JobStep).from_select(
             ["job_id", "product_image_id", "image_position", "position", "step_name"], rows

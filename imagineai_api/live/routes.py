@@ -9,9 +9,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
+from imagineai_api.database import Database
 from imagineai_api.errors import ImagineAIError, NotFound, Unauthorized
 from imagineai_api.events import Event, Hub
-from imagineai_api.database import Database
 from imagineai_api.identity import CurrentUser, user_of_token
 from imagineai_api.jobs import service as jobs
 
@@ -97,9 +97,9 @@ async def follow(hub: Hub, database: Database, job: UUID, after: int) -> AsyncIt
                     yield event
                     if event.last:
                         return
-            event = await _next(hub, queue)
-            in_order = event is not None and event.seq == seen + 1
-            missed = [event] if event is not None and in_order else await _missed(database, job, seen, event)
+            heard = await _next(hub, queue)
+            in_order = heard is not None and heard.seq == seen + 1
+            missed = [heard] if heard is not None and in_order else await _missed(database, job, seen, heard)
 
 
 async def _missed(database: Database, job: UUID, seen: int, event: Event | None) -> list[Event]:

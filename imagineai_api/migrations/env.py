@@ -5,7 +5,9 @@ from alembic import context
 from imagineai_api.tables import Table
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Table.metadata, compare_server_default=True
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    compare_server_default=True,
 )
 with context.begin_transaction():
     context.run_migrations()

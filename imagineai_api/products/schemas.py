@@ -5,14 +5,21 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from imagineai_api.tables import PRODUCT_STATUSES
 from imagineai_api.texts import Category, Description, Title
 
-ProductStatus = StrEnum("ProductStatus", {status: status for status in PRODUCT_STATUSES})
 
-EXAMPLE = {
+class ProductStatus(StrEnum):
+    """Where a product stands."""
+
+    DRAFT = "draft"
+    PROCESSING = "processing"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+EXAMPLE: dict[str, JsonValue] = {
     "title": "Wireless Bluetooth Headphones",
     "description": "Premium over-ear headphones with ANC.",
     "category": "electronics",
@@ -32,7 +39,9 @@ class ProductCreate(BaseModel):
 class ProductUpdate(BaseModel):
     """What changes; a field that is not sent stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Updated Title", "status": "active"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"title": "Updated Title", "status": "active"}]}
+    )
 
     title: Title | None = None
     description: Description | None = None

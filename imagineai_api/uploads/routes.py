@@ -51,9 +51,7 @@ _uuid = TypeAdapter(UUID)
 _name = TypeAdapter(Storable)
 
 
-@small.post(
-    "/presigned-url", summary="Get a presigned URL", responses=errors(400, 401, 404, 413, 415, 422)
-)
+@small.post("/presigned-url", summary="Get a presigned URL", responses=errors(400, 401, 404, 413, 415, 422))
 async def get_presigned_url(
     request: Request, user: SignedIn, transaction: Transaction, body: PresignedUrlRequest
 ) -> PresignedUrlResponse:

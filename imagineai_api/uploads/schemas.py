@@ -3,14 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.texts import Storable
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp", "image/gif"]
 CONTENT_TYPES: tuple[ContentType, ...] = ("image/jpeg", "image/png", "image/webp", "image/gif")
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "product_id": "b2c3d4e5-f6a7-8901-bcde-f12345678901",
     "filename": "photo.jpg",
     "content_type": "image/jpeg",

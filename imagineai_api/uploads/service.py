@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import anyio
 from anyio import CapacityLimiter
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.analysis import service as analyses
@@ -179,9 +179,7 @@ async def _start(
     return job_id
 
 
-async def _prove_stored(
-    storage: Storage, key: str, content_type: str, stored: StoredObject
-) -> PictureFacts:
+async def _prove_stored(storage: Storage, key: str, content_type: str, stored: StoredObject) -> PictureFacts:
     if stored.size_bytes > MAX_IMAGE_BYTES:
         raise NotAPicture(TOO_LARGE)
     try:
@@ -215,7 +213,7 @@ async def _lock_product(connection: AsyncConnection, user_id: UUID, product_id: 
         raise NotFound("There is no such product.")
 
 
-async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> ProductImage:
+async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> Row[str, str, UUID | None]:
     query = (
         select(ProductImage.s3_key, ProductImage.content_type, ProductImage.upload_job_id)
         .join(Product, Product.id == ProductImage.product_id)

@@ -1,0 +1,54 @@
+# The verbs. `make` alone lists them; each is one line that calls a tool.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
+
+.DEFAULT_GOAL := help
+.PHONY: help env models up down status demo test check format openapi clean
+
+help:  ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(READY)  ## Install everything into .venv
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ImagineAI needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@touch $@
+
+models: $(READY)  ## Fetch the released starter model
+	@$(BIN)/dvc pull --quiet models.dvc
+
+up: $(READY) models  ## Start everything and analyse a picture (DETACH=1 returns afterwards)
+	@$(BIN)/python -m imagineai_local up $(if $(DETACH),--detach)
+
+down: $(READY)  ## Stop everything
+	@$(BIN)/python -m imagineai_local down
+
+status: $(READY)  ## Say what runs and where
+	@$(BIN)/python -m imagineai_local status
+
+demo: $(READY)  ## Analyse a picture: make demo IMAGE=photo.jpg
+	@$(BIN)/python -m imagineai_client demo $(if $(IMAGE),"$(IMAGE)")
+
+test: $(READY) models  ## Run every test, on a platform of their own
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(READY)  ## Lint, types, architecture contracts, clean notebooks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/nbstripout --verify notebooks/*.ipynb
+
+format: $(READY)  ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+openapi: $(READY)  ## Write the OpenAPI document that the tests compare with
+	@$(BIN)/python -m imagineai_api.openapi docs/openapi.json
+
+clean:  ## Remove the environment and caches; the state folder stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
