@@ -1,0 +1,101 @@
+"""Users of the running platform, and a second service for what needs other settings."""
+
+import boto3
+import httpx
+import psycopg
+import pytest
+from botocore.config import Config
+
+from tests.contract.services import SecondService
+from tests.contract.wire import User, keeps_the_forms
+
+LIMITS = {
+    "RATE_LIMIT_AUTH": "10/minute",
+    "RATE_LIMIT_UPLOAD": "30/minute",
+    "RATE_LIMIT_ANALYSIS": "60/minute",
+    "RATE_LIMIT_READ": "120/minute",
+    "WEBSOCKETS_PER_USER": "5",
+}
+
+
+@pytest.fixture(scope="session")
+def new_user(platform):
+    """Make a registered user who is logged in."""
+    users = []
+
+    def make(**settings):
+        users.append(User(platform.url, **settings))
+        return users[-1]
+
+    yield make
+    for user in users:
+        user.close()
+
+
+@pytest.fixture(scope="module")
+def user(new_user):
+    """Who owns what the file's tests make."""
+    return new_user()
+
+
+@pytest.fixture(scope="session")
+def stranger(new_user):
+    """Somebody else, who must see nothing of it."""
+    return new_user()
+
+
+@pytest.fixture(scope="session")
+def anonymous(platform):
+    """A client without a token, at the service's root."""
+    with httpx.Client(
+        base_url=platform.url, timeout=60, event_hooks={"response": [keeps_the_forms]}
+    ) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def product(user):
+    return user.product()
+
+
+@pytest.fixture(scope="module")
+def seen(user, product):
+    """An upload whose job has completed."""
+    return user.analysed(product["id"])
+
+
+@pytest.fixture(scope="session")
+def database(platform):
+    """The operator's own connection, for what no call can do."""
+    address = platform.env["DATABASE_URL"].replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def bucket(platform):
+    """List the keys in the bucket below a prefix."""
+    env = platform.env
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=env["S3_ENDPOINT_URL"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_DEFAULT_REGION"],
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+    def keys(prefix):
+        listed = s3.list_objects_v2(Bucket=env["S3_BUCKET"], Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    yield keys
+    s3.close()
+
+
+@pytest.fixture(scope="session")
+def second(platform, tmp_path_factory):
+    """A second service with the reference's rate limits, and lines to the other parts that can be cut."""
+    service = SecondService(platform.env, tmp_path_factory.mktemp("second") / "service.log", **LIMITS)
+    yield service
+    service.stop()

@@ -1,0 +1,334 @@
+"""Section "Uploads" of the reference, and of the notes; single pictures are in test_pictures.py."""
+
+import io
+import os
+import re
+import socket
+import uuid
+import zlib
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.contract.wire import at_once, put, small_photo
+
+MOST_BYTES = 50_000_000
+UNKNOWN = str(uuid.uuid4())
+ALLOWED = ["image/jpeg", "image/png", "image/webp", "image/gif"]
+
+
+def wish(product_id, **changes):
+    body = {"filename": "photo.jpg", "content_type": "image/jpeg", "file_size_bytes": 1000}
+    return {"product_id": product_id, **body, **changes}
+
+
+def presigned_url(user, **body):
+    return user.http.post("/uploads/presigned-url", json=body)
+
+
+def confirm(user, image_id):
+    return user.http.post("/uploads/confirm", json={"image_id": image_id})
+
+
+def images(user, product_id):
+    return user.http.get(f"/products/{product_id}").json()["images"]
+
+
+def image_of(user, product_id, image_id):
+    (image,) = [image for image in images(user, product_id) if image["id"] == image_id]
+    return image
+
+
+def uploaded(user, product_id, content):
+    """Presign and PUT, without confirming."""
+    presigned = user.presign(product_id, content)
+    put(presigned["upload_url"], content)
+    return presigned
+
+
+# Presigned
+
+
+def test_a_presigned_url_comes_with_image_key_and_an_hour(user, product):
+    answer = presigned_url(user, **wish(product["id"]))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"upload_url", "image_id", "s3_key", "expires_in"}
+    assert body["expires_in"] == 3600
+    pattern = rf"products/{user.id}/{product['id']}/[^/]+_photo\.jpg"
+    assert re.fullmatch(pattern, body["s3_key"])
+    assert body["s3_key"] in body["upload_url"]
+
+
+def test_a_presigned_image_exists_at_once_and_is_pending(user, product):
+    image_id = presigned_url(user, **wish(product["id"])).json()["image_id"]
+    assert image_of(user, product["id"], image_id)["upload_status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "a/b\\c.jpg", "ünï cödé?#&.jpg", ".", "%2e%2e%2fx", "x" * 200 + ".jpg", "con\tx"],
+)
+def test_a_key_carries_only_a_safe_form_of_the_name(user, product, name):
+    key = presigned_url(user, **wish(product["id"], filename=name)).json()["s3_key"]
+    folder, _, last = key.rpartition("/")
+    assert folder == f"products/{user.id}/{product['id']}"
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", last)
+
+
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_the_four_types_are_presigned(user, product, kind):
+    assert presigned_url(user, **wish(product["id"], content_type=kind)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "image/bmp", "image/tiff", "text/plain", "jpeg"])
+def test_another_type_is_415(user, product, kind):
+    assert presigned_url(user, **wish(product["id"], content_type=kind)).status_code == 415
+
+
+def test_fifty_million_bytes_are_presigned_and_one_more_is_413(user, product):
+    assert presigned_url(user, **wish(product["id"], file_size_bytes=MOST_BYTES)).status_code == 200
+    assert presigned_url(user, **wish(product["id"], file_size_bytes=MOST_BYTES + 1)).status_code == 413
+
+
+@pytest.mark.parametrize("size", [0, -1, "many", 1.5, None])
+def test_a_size_that_is_none_is_refused(user, product, size):
+    assert presigned_url(user, **wish(product["id"], file_size_bytes=size)).status_code == 422
+
+
+@pytest.mark.parametrize("field", ["product_id", "filename", "content_type", "file_size_bytes"])
+def test_a_presign_request_without_a_field_is_refused(user, product, field):
+    body = wish(product["id"])
+    del body[field]
+    assert presigned_url(user, **body).status_code == 422
+
+
+def test_nobody_presigns_for_a_product_that_is_not_theirs(product, stranger):
+    foreign = presigned_url(stranger, **wish(product["id"]))
+    unknown = presigned_url(stranger, **wish(UNKNOWN))
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert foreign.json() == unknown.json()
+
+
+def test_the_signature_holds_the_length(user, product):
+    url = user.presign(product["id"], b"x" * 1000)["upload_url"]
+    answer = httpx.put(url, content=b"x" * 1001, headers={"Content-Type": "image/jpeg"})
+    assert answer.status_code == 403
+
+
+def test_the_signature_holds_the_type(user, product):
+    content = small_photo()
+    url = user.presign(product["id"], content)["upload_url"]
+    assert httpx.put(url, content=content, headers={"Content-Type": "text/html"}).status_code == 403
+
+
+def test_the_signature_holds_the_key(user, product):
+    content = small_photo()
+    presigned = user.presign(product["id"], content)
+    other = presigned["upload_url"].replace("_photo.jpg", "_other.jpg")
+    assert httpx.put(other, content=content, headers={"Content-Type": "image/jpeg"}).status_code == 403
+
+
+def test_the_bucket_is_private(user, product):
+    content = small_photo()
+    url = uploaded(user, product["id"], content)["upload_url"]
+    parts = urlsplit(url)
+    assert httpx.get(f"{parts.scheme}://{parts.netloc}{parts.path}").status_code == 403
+    assert httpx.get(f"{parts.scheme}://{parts.netloc}/{parts.path.split('/')[1]}").status_code == 403
+
+
+# Confirm
+
+
+def test_confirming_starts_a_job(user, product):
+    content = small_photo(120, 90)
+    image_id = uploaded(user, product["id"], content)["image_id"]
+    answer = confirm(user, image_id)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"image_id", "job_id", "status", "message"}
+    assert (body["image_id"], body["status"]) == (image_id, "queued")
+    assert body["message"] == "Image processing started"
+    assert user.finished(body["job_id"])["status"] == "completed"
+    image = image_of(user, product["id"], image_id)
+    assert (image["upload_status"], image["file_size_bytes"]) == ("uploaded", len(content))
+    assert (image["width"], image["height"]) == (120, 90)
+
+
+def test_confirming_before_the_object_is_there_is_409(user, product):
+    image_id = user.presign(product["id"], b"x" * 100)["image_id"]
+    assert confirm(user, image_id).status_code == 409
+    assert image_of(user, product["id"], image_id)["upload_status"] == "pending"
+
+
+def test_an_object_that_is_no_picture_fails_and_is_deleted(user, product, bucket):
+    presigned = uploaded(user, product["id"], b"this is no picture")
+    assert confirm(user, presigned["image_id"]).status_code == 422
+    assert image_of(user, product["id"], presigned["image_id"])["upload_status"] == "failed"
+    assert bucket(presigned["s3_key"]) == []
+    assert user.http.get(f"/analysis/{presigned['image_id']}").status_code == 404
+
+
+def test_a_second_confirm_gives_the_same_job(user, product):
+    image_id = uploaded(user, product["id"], small_photo())["image_id"]
+    first, second = confirm(user, image_id), confirm(user, image_id)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json()["job_id"] == second.json()["job_id"]
+    user.finished(first.json()["job_id"])
+    assert confirm(user, image_id).json()["job_id"] == first.json()["job_id"]
+
+
+def test_six_confirms_at_once_start_one_job(new_user):
+    user = new_user()
+    image_id = uploaded(user, user.product()["id"], small_photo())["image_id"]
+    answers = at_once(lambda _: confirm(user, image_id), 6)
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert len({answer.json()["job_id"] for answer in answers}) == 1
+    assert user.http.get("/jobs").json()["total"] == 1
+
+
+def test_nobody_confirms_an_image_that_is_not_theirs(user, product, stranger):
+    image_id = uploaded(user, product["id"], small_photo())["image_id"]
+    foreign, unknown = confirm(stranger, image_id), confirm(stranger, UNKNOWN)
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert foreign.json() == unknown.json()
+    assert image_of(user, product["id"], image_id)["upload_status"] == "pending"
+
+
+@pytest.mark.parametrize("body", [{}, {"image_id": None}, {"image_id": 7}, {"image_id": []}])
+def test_a_confirm_without_an_image_is_refused(user, body):
+    assert user.http.post("/uploads/confirm", json=body).status_code == 422
+
+
+# Direct
+
+
+def test_a_direct_upload_starts_a_job(user, product):
+    answer = user.send(product["id"], small_photo())
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"image_id", "job_id", "status", "message"}
+    assert (body["status"], body["message"]) == ("queued", "Image uploaded and processing started")
+    assert user.finished(body["job_id"])["status"] == "completed"
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "image/bmp", "application/pdf", "text/plain", ""])
+def test_a_declared_type_outside_the_four_is_415(user, product, kind):
+    assert user.send(product["id"], small_photo(), kind=kind).status_code == 415
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.txt", "photo", "../../x.jpg", "n" * 300 + ".jpg"])
+def test_the_name_does_not_decide(user, product, name):
+    assert user.send(product["id"], small_photo(), name=name).status_code == 200
+
+
+def heavy_png(size):
+    """A picture of noise in exactly so many bytes: stored, not compressed, filled up by a private chunk."""
+    side = 4050
+    out = io.BytesIO()
+    Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(out, "PNG", compress_level=0)
+    content = out.getvalue()
+    room = size - len(content) - 12
+    kind_and_data = b"prVt" + b"x" * room
+    chunk = room.to_bytes(4, "big") + kind_and_data + zlib.crc32(kind_and_data).to_bytes(4, "big")
+    return content[:33] + chunk + content[33:]
+
+
+def test_fifty_million_bytes_are_accepted_and_one_more_is_413(user, product):
+    content = heavy_png(MOST_BYTES)
+    assert len(content) == MOST_BYTES
+    answer = user.send(product["id"], content, kind="image/png")
+    assert answer.status_code == 200
+    assert user.send(product["id"], heavy_png(MOST_BYTES + 1), kind="image/png").status_code == 413
+    assert user.finished(answer.json()["job_id"])["status"] == "completed"
+
+
+def test_an_endless_body_without_a_length_is_413(user):
+    def parts():
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n\r\n'
+        for _ in range(60):
+            yield b"x" * 1_000_000
+
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert user.http.post("/uploads/direct", content=parts(), headers=kind).status_code == 413
+
+
+def head_only(platform, token, length):
+    """Send only the head of an upload and give the status that comes without a body having been sent."""
+    parts = urlsplit(platform.url)
+    head = f"POST /api/v1/uploads/direct HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {length}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=b\r\n"
+    head += f"Authorization: Bearer {token}\r\n\r\n" if token else "\r\n"
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        return int(connection.recv(4096).split()[1])
+
+
+def test_the_token_is_checked_before_the_body_is_read(platform):
+    assert head_only(platform, None, 60_000_000) == 401
+    assert head_only(platform, "no.good.token", 1_000_000) == 401
+
+
+def test_the_length_is_checked_before_the_body_is_read(platform, user):
+    assert head_only(platform, user.access_token, 60_000_000) == 413
+
+
+def test_a_missing_part_or_field_is_422_in_any_encoding(user, product):
+    content, field = small_photo(), {"product_id": product["id"]}
+    picture = {"file": ("photo.jpg", content, "image/jpeg")}
+    answers = [
+        user.http.post("/uploads/direct", files=picture),
+        user.http.post("/uploads/direct", data=field),
+        user.http.post("/uploads/direct", data=field, files={"other": picture["file"]}),
+        user.http.post("/uploads/direct", data={**field, "file": "text"}),
+        user.http.post(
+            "/uploads/direct", files={"product_id": (None, product["id"]), "file": (None, "text")}
+        ),
+        user.http.post("/uploads/direct", json=field),
+        user.http.post("/uploads/direct"),
+        user.http.post("/uploads/direct", content=content, headers={"Content-Type": "image/jpeg"}),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * len(answers)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=other"],
+)
+def test_a_broken_multipart_body_is_refused(user, head):
+    answer = user.http.post("/uploads/direct", content=b"--b\r\nnonsense", headers={"Content-Type": head})
+    assert answer.status_code in {400, 422}
+
+
+@pytest.mark.parametrize("product_id", ["", "7", "not an id", "\0", "9" * 100])
+def test_a_product_id_that_is_none_is_refused(user, product_id):
+    assert user.send(product_id, small_photo()).status_code in {404, 422}
+
+
+def test_nobody_uploads_to_a_product_that_is_not_theirs(product, stranger):
+    foreign, unknown = stranger.send(product["id"], small_photo()), stranger.send(UNKNOWN, small_photo())
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert foreign.json() == unknown.json()
+
+
+def test_a_refused_upload_leaves_no_image_and_no_object(new_user, bucket):
+    user = new_user()
+    product_id = user.product()["id"]
+    assert user.send(product_id, b"no picture").status_code == 422
+    assert user.send(product_id, small_photo(), kind="text/plain").status_code == 415
+    assert [image for image in images(user, product_id) if image["upload_status"] != "failed"] == []
+    assert bucket(f"products/{user.id}/{product_id}/") == []
+    assert user.http.get("/jobs").json()["total"] == 0
+
+
+def test_twenty_parallel_uploads_all_complete_with_one_primary_image(new_user):
+    user = new_user()
+    product_id = user.product()["id"]
+    answers = at_once(lambda _: user.send(product_id, small_photo()), 20)
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert {user.finished(answer.json()["job_id"])["status"] for answer in answers} == {"completed"}
+    found = images(user, product_id)
+    assert len({image["id"] for image in found}) == 20
+    assert [image["is_primary"] for image in found].count(True) == 1
