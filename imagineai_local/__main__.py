@@ -1,0 +1,5 @@
+import sys
+
+from imagineai_local.command import main
+
+sys.exit(main())

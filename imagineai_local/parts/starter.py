@@ -1,0 +1,32 @@
+"""Registers the model that lies in the repository, so that a new registry has something to serve."""
+
+import json
+import sys
+from functools import partial
+
+from imagineai_local.configuration import Configuration
+from imagineai_local.http import request
+from imagineai_local.part import Part
+
+
+def part(configuration: Configuration) -> Part:
+    """Describe the command; it is not even started where the registry has a version already."""
+    variables = configuration.variables
+    return Part(
+        name="starter",
+        title="Starter model",
+        command=(sys.executable, "-m", "training.register", "--starter", "models/starter"),
+        env=configuration.environment("starter"),
+        cwd=configuration.repository,
+        log=configuration.home.log("starter"),
+        needs=("s3", "mlflow"),
+        once=True,
+        needless=partial(_registered, variables["MLFLOW_TRACKING_URI"], variables["MODEL_NAME"]),
+    )
+
+
+async def _registered(url: str, model: str) -> bool:
+    answer = await request(f"{url}/api/2.0/mlflow/registered-models/get?name={model}", timeout_s=30)
+    if answer.status != 200:
+        return False
+    return bool(json.loads(answer.body)["registered_model"].get("latest_versions"))

@@ -1,0 +1,99 @@
+"""What the person at the terminal sees: a live table while parts start, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from imagineai_local.supervisor import Kept, State
+
+_LOOKS = {
+    State.WAITING: "dim",
+    State.STARTING: "yellow",
+    State.READY: "green",
+    State.DONE: "green",
+    State.RESTARTING: "red",
+    State.STOPPED: "dim",
+}
+_REMIND_EVERY_S = 10
+
+
+class View:
+    """Writes to the terminal, or as plain lines to whatever else the output leads to."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        self._reminded = time.monotonic()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line; nothing in it is taken for markup."""
+        self._console.print(Text(text, style=style))
+
+    def watch(self) -> None:
+        """Begin to show the parts; `draw` brings the picture up to date."""
+        if self._console.is_terminal:
+            # No refreshing thread: the launcher forks, which threads do not survive.
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+
+    def draw(self, parts: Iterable[Kept]) -> None:
+        """Show how far every part is; without a terminal, now and then what is still waited for."""
+        parts = list(parts)
+        if self._live is not None:
+            self._live.update(_table(parts), refresh=True)
+        elif time.monotonic() - self._reminded > _REMIND_EVERY_S:
+            self._reminded = time.monotonic()
+            open_ones = [kept for kept in parts if kept.state in (State.STARTING, State.RESTARTING)]
+            if open_ones:
+                self.say("Still waiting for " + ", ".join(_what(kept) for kept in open_ones) + ".")
+
+    def rest(self) -> None:
+        """Leave the last picture standing and go on with lines."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def changed(self, kept: Kept) -> None:
+        """Tell what happened to a part, where the live table does not show it."""
+        if self._live is not None:
+            return
+        title = kept.part.title
+        if kept.state in (State.READY, State.DONE):
+            self.say(f"{title}: {kept.state} after {time.monotonic() - kept.since:.1f} s")
+        elif kept.state is State.RESTARTING:
+            self.say(f"{title}: {kept.detail}, is started again")
+
+    def summary(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print where everything is, each address on a line of its own."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ignore")
+        for what, where in rows:
+            table.add_row(Text(what, style="bold"), Text(where))
+        self._console.print(table, soft_wrap=True)
+
+    def continue_in(self, log: Path) -> None:
+        """Write to a file from now on."""
+        self._console = Console(file=log.open("a", buffering=1), highlight=False, soft_wrap=True)
+
+
+def _what(kept: Kept) -> str:
+    return f"{kept.part.title} ({kept.detail})" if kept.detail else kept.part.title
+
+
+def _table(parts: Iterable[Kept]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for kept in parts:
+        look = _LOOKS[kept.state]
+        detail = (
+            f"for {kept.detail}"
+            if kept.detail and kept.state in (State.WAITING, State.STARTING)
+            else kept.detail
+        )
+        table.add_row(kept.part.title, Text(kept.state, style=look), Text(detail, style="dim"))
+    return table
