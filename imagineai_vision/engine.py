@@ -1,0 +1,186 @@
+"""One picture's bytes in, one prediction out: a bundle loaded, proven and ready.
+
+On CPUs ONNX Runtime computes in the calling thread and torch is never imported; on CUDA devices torch does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from imagineai_vision import picture
+from imagineai_vision.bundle import GOLDEN, GRAPH, WEIGHTS, Bundle, BundleError, open_bundle
+from imagineai_vision.classification import label_scores
+from imagineai_vision.color import colors
+from imagineai_vision.findings import Prediction
+
+OUTPUTS: Final = ("label_logits", "embedding")
+
+Run = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
+"""Pictures, uint8, shape (N, size, size, 3), to the outputs by name; several threads may call it at once."""
+
+
+class Engine:
+    """A loaded bundle; ``predict`` may be called from any number of threads."""
+
+    def __init__(self, bundle: Bundle, device: str, run: Run) -> None:
+        self.bundle = bundle
+        self.device = device
+        self._run: Run | None = run
+
+    @classmethod
+    def open(cls, folder: Path, *, device: str = "auto", threads: int = 1) -> Engine:
+        """Load a bundle, check its golden outputs and have it warm.
+
+        Args:
+            folder: The bundle's folder.
+            device: "cpu", "cuda", or "auto": CUDA where there is a device.
+            threads: Threads of one pass on a CPU; more than one only where pictures come one by one.
+
+        Raises:
+            BundleError: The bundle is cut, altered or malformed, or does not yield its golden outputs here.
+            ValueError: The device is unknown or absent.
+        """
+        bundle = open_bundle(folder)
+        placement = _choose(device)
+        try:
+            run = _on_cuda(bundle) if placement == "cuda" else _on_cpu(bundle, threads)
+        except Exception as error:
+            raise BundleError(f"The bundle's network cannot be loaded: {error}") from error
+        _check_golden(bundle, placement, run)
+        return cls(bundle, placement, run)
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The parsed model.json."""
+        return self.bundle.card
+
+    def predict(self, data: bytes) -> Prediction:
+        """Decode a picture and say what is known of it.
+
+        Args:
+            data: The picture file's bytes.
+
+        Raises:
+            PictureError: It cannot be decoded.
+            RuntimeError: The engine is closed.
+        """
+        run = self._run
+        if run is None:
+            raise RuntimeError("the engine is closed")
+        started = perf_counter()
+        rgb = picture.read(data, self.bundle.size)
+        decoded = perf_counter()
+        outputs = run(rgb[None])
+        label, scores = label_scores(outputs["label_logits"][0], self.bundle.labels, self.bundle.temperature)
+        classified = perf_counter()
+        attributes = colors(rgb)
+        attributed = perf_counter()
+        return Prediction(
+            label=label.name,
+            confidence=scores[label.name],
+            scores=scores,
+            category=label.category,
+            subcategory=label.subcategory,
+            attributes=attributes,
+            durations_ms={
+                "decode": (decoded - started) * 1e3,
+                "classify": (classified - decoded) * 1e3,
+                "extract_attributes": (attributed - classified) * 1e3,
+                # No bundle of this format has a defect head: there is nothing to compute.
+                "detect_defects": (perf_counter() - attributed) * 1e3,
+            },
+        )
+
+    def close(self) -> None:
+        """Free the network once the calls under way are done; later calls raise RuntimeError."""
+        self._run = None
+
+
+def _choose(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
+    if device not in ("auto", "cuda"):
+        raise ValueError(f'the device must be "auto", "cpu" or "cuda", not "{device}"')
+    if _has_cuda():
+        return "cuda"
+    if device == "cuda":
+        raise ValueError("there is no CUDA device that torch can use")
+    return "cpu"
+
+
+def _has_cuda() -> bool:
+    try:
+        # Importing torch takes seconds: without the driver there is nothing to ask it.
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _on_cpu(bundle: Bundle, threads: int) -> Run:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A spinning pool takes the cores from the other slots.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(bundle.folder / GRAPH, options, providers=["CPUExecutionProvider"])
+
+    def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(OUTPUTS, session.run(OUTPUTS, {"rgb": rgb}), strict=True))
+
+    return run
+
+
+def _on_cuda(bundle: Bundle) -> Run:
+    import torch
+    from safetensors.torch import load_file
+
+    from imagineai_vision.network import ShopNetwork
+
+    network = ShopNetwork(**bundle.card["network"]["arguments"]).eval()
+    weights = load_file(bundle.folder / WEIGHTS)
+    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    network = network.to("cuda")
+
+    def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        with torch.inference_mode():
+            outputs = network(torch.from_numpy(rgb.copy()).to("cuda"))
+            return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
+
+    return run
+
+
+def _check_golden(bundle: Bundle, device: str, run: Run) -> None:
+    try:
+        with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
+            rgb, expected = golden["rgb"], {name: golden[name] for name in OUTPUTS}
+        tolerance = bundle.tolerances[device]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{GOLDEN} of the bundle is malformed: {error}.") from error
+    # One by one, as pictures are served: this also warms the network and the palette.
+    answers = [run(rgb[index : index + 1]) for index in range(len(rgb))]
+    colors(rgb[0])
+    for name, values in expected.items():
+        outputs = np.concatenate([answer[name] for answer in answers])
+        if outputs.shape != values.shape:
+            raise BundleError(f"The bundle's {name} has another shape than its golden output.")
+        difference = float(np.abs(outputs - values).max())
+        # Written so that NaN fails.
+        if not difference <= tolerance:
+            raise BundleError(
+                f"The bundle does not yield its golden outputs here: {name} is off by {difference:.3g}, "
+                f"allowed is {tolerance:.3g}."
+            )
+    if expected["label_logits"].shape[1] != len(bundle.labels):
+        raise BundleError("The bundle has another number of labels than its network.")
