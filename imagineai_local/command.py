@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+import psutil
+
 from imagineai_local import external, guardian
 from imagineai_local.configuration import Configuration, read_configuration
 from imagineai_local.errors import PlatformError
@@ -19,6 +21,7 @@ from imagineai_local.ports import require_free
 from imagineai_local.view import View
 
 _DOWN_WITHIN_S = 60
+_CLEARED_WITHIN_S = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +44,7 @@ def up(*, only: Sequence[str], demo: bool, detach: bool) -> int:
     Raises:
         PlatformError: It cannot be started; the message says why.
     """
-    lock = Lock(open_home(os.environ))
-    if not lock.acquire():
-        raise PlatformError(
-            f"A launcher (process {lock.holder()}) runs in {open_home(os.environ).folder} already; "
-            "`make down` stops it, IMAGINEAI_HOME names another home."
-        )
+    lock = _only_launcher(open_home(os.environ))
     configuration = read_configuration(os.environ)
     guardian.end_leftovers(configuration)
     parts = all_parts(configuration, only)
@@ -92,6 +90,21 @@ def _facts(part: dict[str, str | int | None]) -> list[str]:
     if part["restarts"]:
         facts.append(f"started again {part['restarts']} times")
     return [*facts, str(part["detail"] or part["address"])]
+
+
+def _only_launcher(home: Home) -> Lock:
+    """Take the home's lock; where its launcher has just died, wait until its guardian has cleared up."""
+    lock = Lock(home)
+    deadline = time.monotonic() + _CLEARED_WITHIN_S
+    while not lock.acquire():
+        holder = lock.holder()
+        if time.monotonic() > deadline or (holder is not None and psutil.pid_exists(holder)):
+            raise PlatformError(
+                f"A launcher (process {holder}) runs in {home.folder} already; "
+                "`make down` stops it, IMAGINEAI_HOME names another home."
+            )
+        time.sleep(0.05)
+    return lock
 
 
 def _guarded(configuration: Configuration, parts: Sequence[Part], lock: Lock, options: Options) -> int:

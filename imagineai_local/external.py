@@ -128,7 +128,7 @@ def _read(variable: str, url: str, health: str) -> bytes | None:
         with urllib.request.urlopen(health, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
-        if error.code in (401, 403):
+        if error.code == 401:
             return None
         raise PlatformError(f"{variable}: {_shown(url)} answers with status {error.code}.") from error
     except (OSError, ValueError) as error:

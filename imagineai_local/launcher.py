@@ -81,6 +81,7 @@ class _Launcher:
         began = time.monotonic()
         self._view.watch()
         self._supervisor.start()
+        self._write_state()
         drawing = asyncio.create_task(self._draw())
         try:
             names = [name for name in self._supervisor.kept if name != "jupyter"]

@@ -1,0 +1,130 @@
+"""Platforms for tests: each in a temporary home, on ports of its own, touching nobody's services."""
+
+import json
+import os
+import random
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+EXTERNAL = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PREFECT_API_URL")
+ROOMY = {f"RATE_LIMIT_{tier}": "100000/minute" for tier in ("AUTH", "UPLOAD", "ANALYSIS", "READ")}
+_LEADS_ELSEWHERE = (
+    *EXTERNAL, "AWS_", "S3_", "IMAGINEAI_", "PREFECT_", "MLFLOW_", "JUPYTER_", "RATE_LIMIT_", "API_",
+    "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "WEBSOCKETS_PER_USER",
+)  # fmt: skip
+_PORTS_A_PLATFORM = 20
+_LAUNCH = (sys.executable, "-m", "imagineai_local")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform that runs: its home, the variables of its env file, the root of its API."""
+
+    home: Path
+    env: dict[str, str]
+    url: str
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without anything that would lead a platform to the developer's services."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEADS_ELSEWHERE)}
+    return {**kept, **more}
+
+
+def given_services() -> dict[str, str]:
+    """The external services that IMAGINEAI_TEST_* variables offer, such as IMAGINEAI_TEST_REDIS_URL."""
+    prefix = "IMAGINEAI_TEST_"
+    return {name.removeprefix(prefix): value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
+def free_base() -> int:
+    """A first port with all those that a platform needs free behind it."""
+    bases = list(range(10_000, 22_000, _PORTS_A_PLATFORM))
+    random.shuffle(bases)  # several test runs may look at once
+    for base in bases:
+        if all(_is_free(port) for port in (*range(base, base + _PORTS_A_PLATFORM), base + 10_015)):
+            return base
+    raise AssertionError("no free row of ports between 10000 and 22000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def command(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of the launcher on a home and wait for its end."""
+    env = clean_environment(IMAGINEAI_HOME=str(home), **variables)
+    return subprocess.run(
+        [*_LAUNCH, *arguments], env=env, capture_output=True, text=True, timeout=280, check=False
+    )
+
+
+def up(home: Path, *options: str, **variables: str) -> Platform:
+    """Start a platform in a home, without the demo, and return once it is up."""
+    variables.setdefault("IMAGINEAI_PORT_BASE", str(free_base()))
+    done = command(home, "up", "--detach", "--no-demo", *options, **variables)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    env = read_env(home / "env")
+    return Platform(home, env, env["IMAGINEAI_URL"])
+
+
+def down(home: Path) -> None:
+    """Stop a platform, and insist that it could be stopped."""
+    done = command(home, "down")
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """Read an env file without the code under test."""
+    pairs = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}
+
+
+def parts(home: Path) -> dict[str, dict[str, object]]:
+    """What the launcher has written down about its parts."""
+    return json.loads((home / "state.json").read_text())["parts"]
+
+
+def pid(home: Path, part: str) -> int:
+    """The process of a part; fails where it has none."""
+    number = parts(home)[part]["pid"]
+    assert isinstance(number, int), parts(home)[part]
+    return number
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process that carries the mark of this home's platform, and PostgreSQL's own children."""
+    return [process for process in psutil.process_iter() if _belongs_to(process, home)]
+
+
+def _belongs_to(process: psutil.Process, home: Path) -> bool:
+    try:
+        marked = process.environ().get("IMAGINEAI_PART", "").startswith(f"{home}:")
+        worker = process.name() == "postgres" and Path(process.cwd()) == home / "postgres" / "data"
+        return (marked or worker) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
+    """Wait for a condition; fail with its name when the deadline passes."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within_s} s: {what}")
+        time.sleep(0.05)
