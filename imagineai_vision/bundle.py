@@ -89,10 +89,10 @@ def digest(folder: Path) -> str:
 
 
 def seal(folder: Path, document: dict[str, Any]) -> None:
-    """Write model.json over files that lie in the folder already, their hashes included."""
+    """Write model.json, a field a line, with the hashes of the files that lie in the folder already."""
     document = {"format": FORMAT, **document, "files": {name: _sha256(folder, name) for name in FILES}}
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / DOCUMENT).write_text(text + "\n", encoding="utf-8")
+    lines = (f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in document.items())
+    (folder / DOCUMENT).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _read_document(folder: Path) -> dict[str, Any]:
