@@ -37,7 +37,11 @@ class _Stop(Exception):
 
 def launch(configuration: Configuration, parts: Sequence[Part], options: Options) -> int:
     """Run the platform until it is asked to end, and return the exit code."""
-    return asyncio.run(_Launcher(configuration, parts, options).run())
+
+    async def in_loop() -> int:
+        return await _Launcher(configuration, parts, options).run()
+
+    return asyncio.run(in_loop())
 
 
 class _Launcher:
@@ -79,28 +83,33 @@ class _Launcher:
 
     async def _up(self) -> None:
         began = time.monotonic()
+        late = [name for name, kept in self._supervisor.kept.items() if kept.part.late]
+        first = [name for name in self._supervisor.kept if name not in late]
+        await self._start(first)
+        if self._options.demo:
+            await self._or_stop(self._demo())
+        await self._start(late)
+        self._view.summary(self._where_everything_is())
+        self._view.say(f"Up after {time.monotonic() - began:.1f} s; `make down` or Ctrl-C stops everything.")
+        self._detach()
+
+    async def _start(self, names: Sequence[str]) -> None:
+        """Start parts and show how far they are, until all of them are ready."""
         self._view.watch()
-        self._supervisor.start()
+        self._supervisor.start(names)
         self._write_state()
-        drawing = asyncio.create_task(self._draw())
+        drawing = asyncio.create_task(self._draw(names))
         try:
-            names = [name for name in self._supervisor.kept if name != "jupyter"]
             await self._or_stop(self._supervisor.until_ready(names))
             if "api" in names:
                 await self._or_stop(self._until_whole())
         finally:
             drawing.cancel()
             self._view.rest()
-        if self._options.demo:
-            await self._or_stop(self._demo())
-        await self._or_stop(self._supervisor.until_ready(self._supervisor.kept))
-        self._view.summary(self._where_everything_is())
-        self._view.say(f"Up after {time.monotonic() - began:.1f} s; `make down` or Ctrl-C stops everything.")
-        self._detach()
 
-    async def _draw(self) -> None:
+    async def _draw(self, names: Sequence[str]) -> None:
         while True:
-            self._view.draw(self._supervisor.kept.values())
+            self._view.draw([self._supervisor.kept[name] for name in names])
             await asyncio.sleep(_DRAW_EVERY_S)
 
     async def _until_whole(self) -> None:

@@ -37,6 +37,8 @@ class Part:
         ready: Asked until it answers with the empty string; anything else says what is still missing.
         once: It does its work and ends; ready means that it has ended well.
         needless: For a part that runs once: whether its work is done already.
+        finished: For a part that runs once: called when it has ended well.
+        late: Started only when all others are ready and a picture has gone through.
         stop_signal: What asks it to end in order; sent by the kernel as well when the launcher dies.
         grace_s: How long it may take to end.
         become: Run in the child before the program, to give up root.
@@ -56,6 +58,8 @@ class Part:
     ready: Callable[[], Awaitable[str]] = _at_once
     once: bool = False
     needless: Callable[[], Awaitable[bool]] = _no
+    finished: Callable[[], Awaitable[None]] = _nothing
+    late: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 5
     become: Callable[[], None] | None = None

@@ -62,16 +62,15 @@ class Supervisor:
     def __init__(self, parts: Sequence[Part], watcher: Watcher) -> None:
         self.kept = {part.name: Kept(part) for part in parts}
         self._watcher = watcher
-        self._keepers: list[asyncio.Task[None]] = []
-        self._failure: asyncio.Future[None]
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keepers = [asyncio.create_task(self._bound_logs())]
 
-    def start(self) -> None:
-        """Begin to start all parts, each as soon as those it needs are ready."""
-        self._failure = asyncio.get_running_loop().create_future()
-        work = [*(self._keep(kept) for kept in self.kept.values()), self._bound_logs()]
-        self._keepers = [asyncio.create_task(each) for each in work]
-        for keeper in self._keepers:
+    def start(self, names: Iterable[str]) -> None:
+        """Begin to start these parts, each as soon as those it needs are ready."""
+        for name in names:
+            keeper = asyncio.create_task(self._keep(self.kept[name]))
             keeper.add_done_callback(self._note_failure)
+            self._keepers.append(keeper)
 
     async def until_ready(self, names: Iterable[str]) -> None:
         """Wait until these parts are ready.
@@ -112,6 +111,7 @@ class Supervisor:
         while True:
             code = await self._run(kept)
             if part.once and code == 0:
+                await part.finished()
                 self._change(kept, State.DONE)
                 return
             await self._after_death(kept, code)

@@ -69,13 +69,11 @@ class View:
             self.say(f"{title}: {kept.detail}, is started again")
 
     def summary(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Print where everything is, each address on a line of its own."""
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ignore")
+        """Print where everything is, a line each; addresses are never cut."""
+        rows = list(rows)
+        width = max((len(what) for what, _ in rows), default=0)
         for what, where in rows:
-            table.add_row(Text(what, style="bold"), Text(where))
-        self._console.print(table, soft_wrap=True)
+            self._console.print(Text.assemble((what.ljust(width), "bold"), "  ", where))
 
     def continue_in(self, log: Path) -> None:
         """Write to a file from now on."""

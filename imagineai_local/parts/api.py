@@ -20,6 +20,7 @@ def part(configuration: Configuration) -> Part:
         cwd=configuration.repository,
         log=configuration.home.log("api"),
         needs=("postgres", "redis", "s3"),
+        after=("mlflow",),  # leaves the processor to Prefect, for which the workers wait
         ports={ports.api: "the ImagineAI API", ports.inference: "the prediction route"},
         address=url,
         ready=partial(_ready, url),

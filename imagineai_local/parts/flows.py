@@ -1,18 +1,24 @@
 """The flow workers: they take runs from Prefect's work pools and run them as processes."""
 
+import hashlib
 import json
 import sys
 import sysconfig
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from imagineai_local.configuration import Configuration
+from imagineai_local.home import write_private
 from imagineai_local.http import request
 from imagineai_local.part import Part
 
 
 def deployments(configuration: Configuration) -> Part:
-    """Describe the command that tells Prefect which flows there are."""
+    """Describe the command that tells Prefect which flows there are; skipped where it knows these already."""
+    url = configuration.variables["PREFECT_API_URL"]
+    done = _Done(url, configuration.home.data("prefect") / "deployed.json", configuration.repository)
     return Part(
         name="deployments",
         title="Flow deployments",
@@ -22,20 +28,22 @@ def deployments(configuration: Configuration) -> Part:
         log=configuration.home.log("deployments"),
         needs=("prefect",),
         once=True,
+        needless=done.still_holds,
+        finished=done.write_down,
     )
 
 
 def interactive(configuration: Configuration) -> Part:
     """Describe the worker for the shifts that serve single uploads."""
-    return _worker(configuration, "interactive", limit=4)
+    return _worker(configuration, "interactive", after=(), limit=4)
 
 
 def batch(configuration: Configuration) -> Part:
     """Describe the worker for batches and retraining; uploads never wait behind them."""
-    return _worker(configuration, "batch", limit=2)
+    return _worker(configuration, "batch", after=("interactive",), limit=2)
 
 
-def _worker(configuration: Configuration, pool: str, *, limit: int) -> Part:
+def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], limit: int) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
     prefect = str(Path(sysconfig.get_path("scripts")) / "prefect")
     return Part(
@@ -49,8 +57,15 @@ def _worker(configuration: Configuration, pool: str, *, limit: int) -> Part:
         cwd=configuration.repository,
         log=configuration.home.log(pool),
         needs=("redis", "s3", "deployments"),
+        after=after,
+        prepare=partial(_forget_old, url, pool),
         ready=partial(_online, url, pool),
     )  # fmt: skip
+
+
+async def _forget_old(url: str, pool: str) -> None:
+    """Have Prefect forget the worker of the last start, which it takes for alive for a while."""
+    await request(f"{url}/work_pools/{pool}/workers/{pool}-1", method="DELETE")
 
 
 async def _online(url: str, pool: str) -> str:
@@ -60,3 +75,30 @@ async def _online(url: str, pool: str) -> str:
     workers = json.loads(answer.body)
     online = any(worker["name"] == f"{pool}-1" and worker["status"] == "ONLINE" for worker in workers)
     return "" if online else "its first heartbeat"
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Whether Prefect still has the deployments made from the flows as they are now."""
+
+    url: str
+    record: Path
+    repository: Path
+
+    async def still_holds(self) -> bool:
+        """Compare with what was written down; any doubt means that the work is to be done again."""
+        return self.record.exists() and self.record.read_text() == await self._now()
+
+    async def write_down(self) -> None:
+        """Remember what is deployed."""
+        write_private(self.record, await self._now())
+
+    async def _now(self) -> str:
+        flows = hashlib.sha256(version("prefect").encode() + str(self.repository).encode())
+        for path in sorted((self.repository / "flows").glob("*.py")):
+            flows.update(path.read_bytes())
+        answer = await request(f"{self.url}/deployments/filter", method="POST", body=b"{}")
+        ids = (
+            sorted(deployment["id"] for deployment in json.loads(answer.body)) if answer.status == 200 else []
+        )
+        return json.dumps({"flows": flows.hexdigest(), "deployments": ids})

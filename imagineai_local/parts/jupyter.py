@@ -35,7 +35,7 @@ def part(configuration: Configuration) -> Part:
         ),
         cwd=configuration.repository,
         log=configuration.home.log("jupyter"),
-        after=("api", "interactive", "batch"),  # last: nobody waits for notebooks
+        late=True,  # nobody waits for notebooks
         ports={port: "JupyterLab"},
         address=f"{url}/lab?token={configuration.variables['JUPYTER_TOKEN']}",
         ready=partial(_ready, url),

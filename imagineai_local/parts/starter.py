@@ -1,6 +1,5 @@
 """Registers the model that lies in the repository, so that a new registry has something to serve."""
 
-import json
 import sys
 from functools import partial
 
@@ -10,7 +9,7 @@ from imagineai_local.part import Part
 
 
 def part(configuration: Configuration) -> Part:
-    """Describe the command; it is not even started where the registry has a version already."""
+    """Describe the command; it is not even started where the registry has a champion already."""
     variables = configuration.variables
     return Part(
         name="starter",
@@ -21,12 +20,13 @@ def part(configuration: Configuration) -> Part:
         log=configuration.home.log("starter"),
         needs=("s3", "mlflow"),
         once=True,
-        needless=partial(_registered, variables["MLFLOW_TRACKING_URI"], variables["MODEL_NAME"]),
+        needless=partial(_served, variables["MLFLOW_TRACKING_URI"], variables["MODEL_NAME"]),
     )
 
 
-async def _registered(url: str, model: str) -> bool:
-    answer = await request(f"{url}/api/2.0/mlflow/registered-models/get?name={model}", timeout_s=30)
-    if answer.status != 200:
-        return False
-    return bool(json.loads(answer.body)["registered_model"].get("latest_versions"))
+async def _served(url: str, model: str) -> bool:
+    """Whether the registry has a champion; what lacks one may be a registration that was cut short."""
+    answer = await request(
+        f"{url}/api/2.0/mlflow/registered-models/alias?name={model}&alias=champion", timeout_s=30
+    )
+    return answer.status == 200
