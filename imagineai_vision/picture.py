@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -15,11 +17,20 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from imagineai_vision.container import MAX_PIXELS, Container, PictureError, open_container
+from imagineai_vision import gif, jpeg, png, webp
+from imagineai_vision.container import Container, CutOffError, PictureError
 
 __all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read"]
 
-# The classes themselves instead of Image.open: no guessing, and none of its size warnings.
+MAX_PIXELS: Final = 50_000_000
+
+# The decoders' classes themselves instead of Image.open: no guessing, and none of its size warnings.
+_WALKS: Final[dict[str, Callable[[bytes], Container]]] = {
+    "JPEG": jpeg.walk,
+    "PNG": png.walk,
+    "WEBP": webp.walk,
+    "GIF": gif.walk,
+}
 _DECODERS: Final[dict[str, type[ImageFile]]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -56,7 +67,7 @@ def examine(data: bytes) -> PictureFacts:
     Raises:
         PictureError: It is not a JPEG, PNG, WebP or GIF, is cut off or damaged, or has over 50 megapixels.
     """
-    container = open_container(data)
+    container = _open(data)
     # A JPEG's every coefficient is read at any scale; the smallest one saves the arithmetic.
     _decode(container, shrink_to=1)
     width, height = container.width, container.height
@@ -78,7 +89,7 @@ def read(data: bytes, size: int) -> NDArray[np.uint8]:
     Raises:
         PictureError: As for ``examine``.
     """
-    container = open_container(data)
+    container = _open(data)
     image = _decode(container, shrink_to=size)
     try:
         image = _on_white(image, size)
@@ -87,6 +98,37 @@ def read(data: bytes, size: int) -> NDArray[np.uint8]:
         return np.asarray(image)
     except (ValueError, OSError, MemoryError) as error:
         raise _damaged(container) from error
+
+
+def _open(data: bytes) -> Container:
+    """Recognise a picture by its content and check that the file is whole and not too large."""
+    name = _recognise(data)
+    try:
+        container = _WALKS[name](data)
+    except (CutOffError, struct.error, IndexError) as error:
+        raise PictureError(f"The {name} picture is cut off: its data ends too early.") from error
+    pixels = container.width * container.height
+    if pixels > MAX_PIXELS:
+        raise PictureError(
+            f"The picture has {pixels / 1e6:.2f} megapixels; at most {MAX_PIXELS // 1_000_000} are accepted."
+        )
+    if pixels == 0:
+        raise PictureError(f"The {name} picture has no pixels.")
+    return container
+
+
+def _recognise(data: bytes) -> str:
+    if not data:
+        raise PictureError("The file is empty.")
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    raise PictureError("The file is not a JPEG, PNG, WebP or GIF picture.")
 
 
 def _decode(container: Container, shrink_to: int) -> Image.Image:

@@ -1,0 +1,72 @@
+"""The walk through a PNG file. Source: W3C, Portable Network Graphics, 3rd edition."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+from imagineai_vision.container import MAX_PARTS, Container, CutOffError, PictureError, exif_orientation
+
+_MAX_INFLATED_BYTES: Final = 8_000_000
+
+
+def walk(data: bytes) -> Container:
+    """Keep the chunks of the still picture, checked against their CRC."""
+    kept = [data[:8]]
+    orientation, inflated, ended = 1, 0, False
+    for number, (kind, start, end) in enumerate(_png_chunks(data)):
+        body = data[start + 8 : end - 4]
+        if number == 0 and (kind != b"IHDR" or len(body) != 13):
+            raise PictureError("The PNG picture does not start with its header.")
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(data[start:end])
+            ended = kind == b"IEND"
+        elif kind == b"eXIf":
+            orientation = exif_orientation(body)
+        elif kind in (b"iCCP", b"zTXt", b"iTXt"):
+            inflated += _inflated_size(kind, body, _MAX_INFLATED_BYTES - inflated)
+    if not ended:
+        raise CutOffError
+    width, height = struct.unpack_from(">II", data, 16)
+    return Container("PNG", width, height, orientation, b"".join(kept))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of each chunk up to IEND."""
+    position = 8
+    view = memoryview(data)
+    for _ in range(MAX_PARTS):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        (crc,) = struct.unpack_from(">I", data, end - 4)
+        if crc != zlib.crc32(view[position + 4 : end - 4]):
+            raise PictureError("The PNG picture is damaged: a checksum in it is wrong.")
+        yield kind, position, end
+        if kind == b"IEND":
+            return
+        position = end
+    raise PictureError("The PNG picture is made of too many chunks.")
+
+
+def _inflated_size(kind: bytes, body: bytes, limit: int) -> int:
+    """Return how many bytes a compressed metadata chunk holds; 0 where it is no zlib stream.
+
+    Raises:
+        PictureError: It holds more than ``limit``: the file is a decompression bomb.
+    """
+    _, _, rest = body.partition(b"\0")
+    if kind == b"iTXt":
+        if rest[:1] != b"\1":
+            return 0
+        rest = rest[2:].split(b"\0", 2)[-1]
+    else:
+        rest = rest[1:]
+    try:
+        size = len(zlib.decompressobj().decompress(rest, limit + 1))
+    except zlib.error:
+        return 0
+    if size > limit:
+        raise PictureError("The PNG picture carries metadata that unpacks to an unreasonable size.")
+    return size
