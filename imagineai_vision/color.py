@@ -107,7 +107,8 @@ def _main_tones(edge: Floats) -> list[Floats]:
 
 def _names(lab: Floats) -> NDArray[np.intp]:
     """Return the index in ``COLORS`` of each pixel's name, shape (H, W)."""
-    gain = min(_MOST_GAIN, max(1.0, _WHITE_LIGHTNESS / float(np.percentile(lab[..., 0], 99))))
+    brightest = max(1.0, float(np.percentile(lab[..., 0], 99)))
+    gain = min(_MOST_GAIN, max(1.0, _WHITE_LIGHTNESS / brightest))
     lightness = lab[..., 0] * gain
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360
