@@ -15,6 +15,7 @@ from prefect.utilities.callables import parameter_schema
 from flows.batch import process_batch
 from flows.processing import process_images
 
+SET_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS: tuple[tuple[Flow[Any, Any], str, str], ...] = (
     (process_images, "interactive", "flows.processing.process_images"),
@@ -34,7 +35,8 @@ async def deploy() -> None:
                 name=pool,
                 work_pool_name=pool,
                 entrypoint=entrypoint,
-                path=str(ROOT),
+                # Without a pull step Prefect copies the whole folder, environment included, for every run.
+                pull_steps=[{SET_DIRECTORY: {"directory": str(ROOT)}}],
                 parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
                 enforce_parameter_schema=False,
                 description=flow.description,

@@ -48,6 +48,7 @@ class Shift:
         self._shown = 0
         self._lines: deque[dict[str, str]] = deque(maxlen=SHOWN_JOBS)
         self._pause_until = 0.0
+        self._away = True
 
     async def serve(self, *, minutes: float, pictures: int) -> int:
         """Take jobs until the time or the pictures are used up; returns how many were served."""
@@ -86,6 +87,10 @@ class Shift:
     async def _claim(self, free: int) -> list[Claimed]:
         settings = self._place.settings
         try:
+            if self._away:
+                # Nothing is claimed before what was missing is there again.
+                await self._place.inference.serving()
+                self._away = False
             return await progress.claim(
                 self._place.database,
                 queue="single",
@@ -129,7 +134,9 @@ class Shift:
                 await asyncio.sleep(PAUSE_AFTER_OUTAGE_S)
 
     def _pause(self, error: ImagineAIError) -> None:
-        log.warning("The shift pauses: %s", error)
+        if not self._away:
+            log.warning("The shift pauses: %s", error)
+        self._away = True
         self._pause_until = time.monotonic() + PAUSE_AFTER_OUTAGE_S
 
     async def _open(self, minutes: float) -> bool:

@@ -84,11 +84,12 @@ class StepEnd:
 class Change:
     """One fenced transaction on a claimed image; its events are published after the commit."""
 
-    def __init__(self, connection: AsyncConnection, work: Claimed, seq: int) -> None:
+    def __init__(self, connection: AsyncConnection, work: Claimed, seq: int, reached: int) -> None:
         self.connection = connection
         self.work = work
         self.events: list[Event] = []
         self._seq = seq
+        self._reached = reached
 
     async def start(self, step: str) -> None:
         """Mark a step as running."""
@@ -153,7 +154,9 @@ class Change:
 
     async def _completed(self, step: str, status: str) -> int:
         if self.work.job_type == "single":
-            return STEPS.index(step) + (status == "completed")
+            # A second attempt begins again, but the progress that was told never falls.
+            self._reached = max(self._reached, STEPS.index(step) + (status == "completed"))
+            return self._reached
         done = select(func.count()).where(
             JobImage.job_id == self.work.job_id, JobImage.status.in_(("completed", "failed"))
         )
@@ -190,13 +193,23 @@ async def extend(connection: AsyncConnection, held: Sequence[Claimed], lease_s: 
 
 
 async def hand_back(database: Database, work: Claimed) -> None:
-    """Put a claimed image back unharmed: this attempt does not count."""
+    """Put a claimed image back unharmed: this attempt does not count, and no step stays running."""
     async with database.transaction() as connection:
-        await connection.execute(
+        back = (
             update(JobImage)
             .where(*_held(work))
             .values(status="queued", lease_until=None, attempts=func.greatest(JobImage.attempts - 1, 0))
         )
+        if (await connection.execute(back)).rowcount:
+            await connection.execute(
+                update(JobStep)
+                .where(
+                    JobStep.job_id == work.job_id,
+                    JobStep.product_image_id == work.image_id,
+                    JobStep.status == "running",
+                )
+                .values(status="pending", started_at=None)
+            )
 
 
 async def fail_exhausted(database: Database, redis: Redis, *, queue: str, max_attempts: int) -> int:
@@ -219,7 +232,7 @@ async def change(database: Database, redis: Redis, work: Claimed, *, lease_s: fl
         Superseded: The job was cancelled or deleted, or another worker holds the image now.
     """
     async with database.transaction() as connection:
-        seq = await _lock(connection, work)
+        seq, reached = await _lock(connection, work)
         held = (
             update(JobImage)
             .where(*_held(work))
@@ -227,7 +240,7 @@ async def change(database: Database, redis: Redis, work: Claimed, *, lease_s: fl
         )
         if (await connection.execute(held)).rowcount == 0:
             raise Superseded
-        changed = Change(connection, work, seq)
+        changed = Change(connection, work, seq, reached)
         yield changed
         await changed.finish()
     await events.publish(redis, changed.events)
@@ -261,14 +274,16 @@ async def fail(changed: Change, sentence: str, step: StepEnd | None = None) -> N
     await changed.settle("failed", sentence)
 
 
-async def _lock(connection: AsyncConnection, work: Claimed) -> int:
-    open_job = (
-        select(Job.event_seq).where(Job.id == work.job_id, Job.status.in_(endings.OPEN)).with_for_update()
+async def _lock(connection: AsyncConnection, work: Claimed) -> tuple[int, int]:
+    """Hold an open job; give the number of its newest event and the progress told so far."""
+    told = select(func.coalesce(func.max(JobStep.progress_completed), 0)).where(JobStep.job_id == work.job_id)
+    open_job = select(Job.event_seq, told.scalar_subquery()).where(
+        Job.id == work.job_id, Job.status.in_(endings.OPEN)
     )
-    seq: int | None = await connection.scalar(open_job)
-    if seq is None:
+    row = (await connection.execute(open_job.with_for_update(of=Job.__table__))).one_or_none()
+    if row is None:
         raise Superseded
-    return seq
+    return row[0], row[1]
 
 
 async def _exhausted(database: Database, job_id: UUID, image_id: UUID, lease_token: int) -> Claimed:
