@@ -140,10 +140,11 @@ def _article(words: str) -> str:
 
 def _small_jpeg(image: bytes) -> bytes:
     facts = picture.examine(image)
-    scale = min(1.0, BEDROCK_SIDE / max(facts.width, facts.height))
+    scale = BEDROCK_SIDE / max(facts.width, facts.height)
     size = (max(1, round(facts.width * scale)), max(1, round(facts.height * scale)))
     buffer = io.BytesIO()
-    Image.fromarray(picture.read(image, size)).save(buffer, "JPEG", quality=85)
+    # The one decode gives a square; its sides go back to the picture's own proportions.
+    Image.fromarray(picture.read(image, BEDROCK_SIDE)).resize(size).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
