@@ -52,7 +52,7 @@ class Engine:
         bundle = open_bundle(folder)
         placement = _choose(device)
         try:
-            run = _on_cuda(bundle) if placement == "cuda" else _on_cpu(bundle, threads)
+            run = _on_torch(bundle, placement) if placement == "cuda" else _on_cpu(bundle, threads)
         except Exception as error:
             raise BundleError(f"The bundle's network cannot be loaded: {error}") from error
         _check_golden(bundle, placement, run)
@@ -142,20 +142,16 @@ def _on_cpu(bundle: Bundle, threads: int) -> Run:
     return run
 
 
-def _on_cuda(bundle: Bundle) -> Run:
+def _on_torch(bundle: Bundle, device: str) -> Run:
     import torch
-    from safetensors.torch import load_file
 
-    from imagineai_vision.network import ShopNetwork
+    from imagineai_vision.network import load_network
 
-    network = ShopNetwork(**bundle.card["network"]["arguments"]).eval()
-    weights = load_file(bundle.folder / WEIGHTS)
-    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    network = network.to("cuda")
+    network = load_network(bundle.card["network"]["arguments"], bundle.folder / WEIGHTS).to(device)
 
     def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         with torch.inference_mode():
-            outputs = network(torch.from_numpy(rgb.copy()).to("cuda"))
+            outputs = network(torch.from_numpy(rgb.copy()).to(device))
             return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
 
     return run

@@ -8,9 +8,11 @@ weights come from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -63,6 +65,24 @@ class ShopNetwork(nn.Module):
         pixels = (rgb.permute(0, 3, 1, 2).to(self.trunk.stem.conv.weight.dtype) - 127.0) / 128.0
         embedding = self.trunk(pixels).mean(dim=(2, 3))
         return Outputs(self.label_head(embedding), embedding)
+
+
+def load_network(arguments: dict[str, Any], weights: Path) -> ShopNetwork:
+    """Build the network of a bundle in evaluation mode, in single precision, on the CPU.
+
+    Args:
+        arguments: Of ``ShopNetwork``, as model.json has them.
+        weights: The bundle's safetensors file.
+
+    Raises:
+        RuntimeError: The file's weights are not those of this network.
+    """
+    network = ShopNetwork(**arguments).eval()
+    # Batch counters are of use to training alone: no bundle has them.
+    counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    stored = {name: tensor.float() for name, tensor in load_file(weights).items()}
+    network.load_state_dict({**counters, **stored})
+    return network
 
 
 class LabelHead(nn.Module):
