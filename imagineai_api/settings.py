@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     bedrock_model_id: str | None = None
     bedrock_region: str | None = None
     bedrock_endpoint_url: str | None = None
+    bedrock_access_key_id: str | None = None
+    bedrock_secret_access_key: str | None = None
+    """Where AWS_* are the keys of another S3 than Amazon's; unset: the usual AWS credentials."""
     bedrock_timeout_s: float = Field(20, gt=0)
     bedrock_attempts: int = Field(3, ge=1, le=10)
     bedrock_fallback: bool = False

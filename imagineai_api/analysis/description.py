@@ -68,6 +68,8 @@ class BedrockWriter:
             "bedrock-runtime",
             region_name=settings.bedrock_region or settings.aws_default_region,
             endpoint_url=settings.bedrock_endpoint_url,
+            aws_access_key_id=settings.bedrock_access_key_id,
+            aws_secret_access_key=settings.bedrock_secret_access_key,
             config=Config(
                 connect_timeout=settings.bedrock_timeout_s,
                 read_timeout=settings.bedrock_timeout_s,

@@ -1,0 +1,85 @@
+"""A service's insides on real stores, without API and workers: the tests are the workers."""
+
+import io
+import os
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from flows.workplace import Workplace
+from imagineai_api import events
+from imagineai_api.analysis.description import make_writer
+from imagineai_api.database import Database, migrate
+from imagineai_api.inference.client import InferenceClient
+from imagineai_api.settings import Settings
+from imagineai_api.storage import Storage
+from imagineai_api.tables import Product, User
+from imagineai_api.uploads import service as uploads
+from tests import platforms
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """The settings of a small platform: PostgreSQL, Redis and S3 only."""
+    home = tmp_path_factory.mktemp("stores") / "home"
+    try:
+        env = platforms.up(home, "--only", "postgres,redis,s3").env
+        before = dict(os.environ)
+        os.environ.update(env)
+        small = Settings()
+        os.environ.clear()
+        os.environ.update(before)
+        migrate(small)
+        yield small
+    finally:
+        platforms.down(home)
+
+
+@pytest.fixture(scope="session")
+async def place(settings):
+    """What a worker works with."""
+    place = Workplace(
+        settings,
+        Database(settings),
+        events.connect(settings),
+        Storage(settings),
+        InferenceClient(settings),
+        make_writer(settings),
+    )
+    yield place
+    await place.inference.close()
+    place.storage.close()
+    await place.redis.aclose()
+    await place.database.close()
+
+
+@pytest.fixture
+async def owner(place):
+    """A user."""
+    async with place.database.transaction() as connection:
+        values = {"email": f"{uuid4()}@example.com", "full_name": "Owner", "password_hash": "none"}
+        return await connection.scalar(User.__table__.insert().values(**values).returning(User.id))
+
+
+@pytest.fixture
+async def product(place, owner):
+    """A product of the user's."""
+    async with place.database.transaction() as connection:
+        values = {"id": uuid4(), "user_id": owner, "title": "Mug"}
+        return await connection.scalar(Product.__table__.insert().values(**values).returning(Product.id))
+
+
+@pytest.fixture
+async def upload(place, owner, product):
+    """Take a picture in, as the API does."""
+
+    async def upload():
+        buffer = io.BytesIO()
+        Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
+        picture = uploads.Upload(product, "mug.jpg", "image/jpeg", buffer.getvalue())
+        return await uploads.upload(
+            place.database, place.storage, user_id=owner, upload=picture, request_id="r-1"
+        )
+
+    return upload
