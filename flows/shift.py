@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from prefect.artifacts import acreate_table_artifact
 from prefect.exceptions import PrefectException
+from prefect.logging import get_run_logger
 from sqlalchemy import func, update
 
 from flows.workplace import Workplace
@@ -116,6 +117,7 @@ class Shift:
             outcome = await self._fail(work)
         self._served += 1
         self._lines.append(_line(work, outcome))
+        get_run_logger().info("%s: %s (job %s)", work.product_title, outcome, work.job_id)
 
     async def _fail(self, work: Claimed) -> str:
         place = self._place

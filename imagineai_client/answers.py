@@ -233,7 +233,7 @@ def parse(kind: type[T], text: str | bytes) -> T:
         raise UnexpectedAnswer(f"The answer is not one of ImagineAI: {error}.") from error
 
 
-def _read(kind: Any, value: object) -> object:  # noqa: ANN401 - an annotation, of any form
+def _read(kind: Any, value: object) -> object:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
         present = [argument for argument in arguments if argument is not type(None)]

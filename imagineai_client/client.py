@@ -193,10 +193,10 @@ class Client:
             tokens = self._ask(answers.Tokens, "POST", "/auth/refresh", json={"refresh_token": token})
             self._access_token, self._refresh_token = tokens.access_token, tokens.refresh_token
 
-    def _ask(self, kind: type[T], method: str, path: str, **content: Any) -> T:  # noqa: ANN401 - httpx's own
+    def _ask(self, kind: type[T], method: str, path: str, **content: Any) -> T:
         return answers.parse(kind, self._send(method, path, **content).content)
 
-    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         """Send a call, again after a 429 and once with fresh tokens after a 401; return only a success."""
         may_refresh = self._access_token is not None and path not in WITHOUT_TOKEN
         for attempt in count(1):

@@ -18,7 +18,9 @@ PART_MARK = "IMAGINEAI_PART"
 BUCKETS = {"images": "imagineai-images", "mlflow": "imagineai-mlflow", "dvc": "imagineai-dvc"}
 _QUIET = {
     "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 # Left over from an environment that is meant for other services: they would change what ours means.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ def batch(configuration: Configuration) -> Part:
 
 def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], limit: int) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
+    temporary = configuration.home.folder / "tmp" / pool
     prefect = str(Path(sysconfig.get_path("scripts")) / "prefect")
     return Part(
         name=pool,
@@ -53,18 +55,21 @@ def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], 
             sys.executable, prefect, "worker", "start",
             "--pool", pool, "--type", "process", "--name", f"{pool}-1", "--limit", str(limit),
         ),
-        env=configuration.environment(pool, PREFECT_WORKER_QUERY_SECONDS="2"),
+        # Prefect's worker shares a folder in /tmp with those of all other users, or fails to.
+        env=configuration.environment(pool, PREFECT_WORKER_QUERY_SECONDS="2", TMPDIR=str(temporary)),
         cwd=configuration.repository,
         log=configuration.home.log(pool),
         needs=("redis", "s3", "deployments"),
         after=after,
-        prepare=partial(_forget_old, url, pool),
+        prepare=partial(_forget_old, url, pool, temporary),
         ready=partial(_online, url, pool),
     )  # fmt: skip
 
 
-async def _forget_old(url: str, pool: str) -> None:
-    """Have Prefect forget the worker of the last start, which it takes for alive for a while."""
+async def _forget_old(url: str, pool: str, temporary: Path) -> None:
+    """Clear up after the worker of the last start, which Prefect takes for alive for a while."""
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     await request(f"{url}/work_pools/{pool}/workers/{pool}-1", method="DELETE")
 
 

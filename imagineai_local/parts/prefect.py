@@ -12,6 +12,7 @@ from imagineai_local.ports import LOOPBACK
 def part(configuration: Configuration) -> Part:
     """Describe the server; what `prefect server start` does around the same application is left out."""
     port, url = configuration.ports.prefect, configuration.variables["PREFECT_API_URL"]
+    folder = configuration.home.data("prefect")
     database = configuration.database_url("prefect")
     for ours, asyncpgs in (("postgresql+psycopg:", "postgresql+asyncpg:"), ("sslmode=", "ssl=")):
         database = database.replace(ours, asyncpgs)
@@ -28,11 +29,12 @@ def part(configuration: Configuration) -> Part:
             PREFECT__SERVER_FINAL="1",
             PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
             PREFECT_SERVER_UI_API_URL=url,
+            PREFECT_UI_STATIC_DIRECTORY=str(folder / "ui"),  # else it writes into its own package
             # Without a login, any page in the user's browser could otherwise start what it likes.
             PREFECT_SERVER_CORS_ALLOWED_ORIGINS=f"http://{LOOPBACK}:{port},http://localhost:{port}",
             PREFECT_SERVER_LOGGING_LEVEL="WARNING",
         ),
-        cwd=configuration.home.data("prefect"),
+        cwd=folder,
         log=configuration.home.log("prefect"),
         needs=("postgres",),
         ports={port: "Prefect"},

@@ -167,7 +167,6 @@ def test_no_two_tokens_share_their_id(user):
         None,
         "",
         "Bearer",
-        "Bearer ",
         "Bearer abc",
         "Basic amFuZTpwYXNz",
         "Bearer a.b.c",

@@ -59,7 +59,7 @@ def busy(new_user):
 
 
 def test_a_job_has_all_its_fields(job, user):
-    assert set(job) == FIELDS
+    assert set(job) >= FIELDS
     assert (job["user_id"], job["job_type"], job["status"]) == (user.id, "single", "completed")
     assert (job["total_images"], job["processed_images"], job["failed_images"]) == (1, 1, 0)
     assert job["error_message"] is None
@@ -108,7 +108,7 @@ def test_a_list_of_jobs_is_newest_first_and_without_steps(busy):
     assert page["total"] == 5
     assert [job["id"] for job in page["items"]] == busy.jobs[::-1]
     assert all(job["steps"] == [] for job in page["items"])
-    assert all(set(job) == FIELDS for job in page["items"])
+    assert all(set(job) >= FIELDS for job in page["items"])
 
 
 def test_limit_and_offset_cut_the_list(busy):

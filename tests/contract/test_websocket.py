@@ -202,7 +202,7 @@ def test_an_odd_place_to_resume_from_does_not_break_the_service(user, seen, afte
 @pytest.fixture
 def unfinished(user, images, database):
     """A job that cannot end as long as the test holds its row."""
-    held = "SELECT table_name FROM information_schema.columns WHERE column_name = 'failed_images'"
+    held = "SELECT table_name FROM information_schema.columns WHERE column_name = 'job_type'"
     (table,) = database.execute(held).fetchone()
     with ExitStack() as stack:
         job_id = eventually(
