@@ -68,9 +68,13 @@ def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], 
 
 async def _forget_old(url: str, pool: str, temporary: Path) -> None:
     """Clear up after the worker of the last start, which Prefect takes for alive for a while."""
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    _empty(temporary)
     await request(f"{url}/work_pools/{pool}/workers/{pool}-1", method="DELETE")
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 async def _online(url: str, pool: str) -> str:
