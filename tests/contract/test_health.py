@@ -19,7 +19,7 @@ def owner(second):
 
 def told(second, part):
     """The readiness as soon as it tells that the part is away."""
-    return eventually(second.ready, lambda answer: answer.json()["checks"][part] != "ok")
+    return eventually(second.ready, lambda answer: answer.json()["checks"][part] != "ok", 30)
 
 
 def recovered(second):

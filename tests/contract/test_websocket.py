@@ -147,8 +147,9 @@ def test_progress_of_a_batch_is_images_done_of_all(user, images):
     job_id = start_batch(user, images)
     events, code = user.events(job_id)
     keeps_the_rules(events, job_id)
-    assert {event["progress"]["total"] for event in updates(events)} == {6}
-    assert updates(events)[-1]["progress"]["completed"] == 6
+    assert {event["progress"]["total"] for event in events} == {6}
+    assert updates(events)[0]["progress"]["completed"] == 0
+    assert events[-1]["progress"]["completed"] == 6
     assert {event["image_id"] for event in updates(events)} == set(images[1])
     assert (events[-1]["type"], code) == ("job_complete", 1000)
 
@@ -199,9 +200,9 @@ def test_an_odd_place_to_resume_from_does_not_break_the_service(user, seen, afte
 # How many
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def unfinished(user, images, database):
-    """A job that cannot end as long as the test holds its row."""
+    """A job that cannot end as long as these tests hold its row."""
     held = "SELECT table_name FROM information_schema.columns WHERE column_name = 'job_type'"
     (table,) = database.execute(held).fetchone()
     with ExitStack() as stack:
@@ -209,7 +210,7 @@ def unfinished(user, images, database):
             lambda: hold(stack, user, images, database, table), lambda job_id: job_id is not None
         )
         yield job_id
-    user.finished(job_id)
+    assert user.http.delete(f"/batch/{job_id}").status_code == 204
 
 
 def hold(stack, user, images, database, table):

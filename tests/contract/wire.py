@@ -114,13 +114,13 @@ class User:
 
     def replaced(self, product_id):
         """An image that was analysed and whose object was then changed by the URL that is still valid."""
-        content = small_photo()
+        content = small_photo(of_size=5000)
         presigned = self.presign(product_id, content)
         put(presigned["upload_url"], content)
         confirmed = self.http.post("/uploads/confirm", json={"image_id": presigned["image_id"]})
         assert confirmed.status_code == 200, confirmed.text
         assert self.finished(confirmed.json()["job_id"])["status"] == "completed"
-        put(presigned["upload_url"], small_photo(100, 80, of_size=len(content)))
+        put(presigned["upload_url"], small_photo(of_size=5000))
         return presigned["image_id"]
 
     def job(self, job_id):
@@ -194,6 +194,5 @@ def small_photo(width=160, height=120, of_size=None):
     content = out.getvalue()
     if of_size is None:
         return content
-    room = of_size - len(content) - 4
-    comment = b"\xff\xfe" + (room + 2).to_bytes(2, "big") + b" " * room
-    return content[:2] + comment + content[2:]
+    comment = b" " * (of_size - len(content) - 4)
+    return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]

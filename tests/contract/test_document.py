@@ -1,0 +1,83 @@
+"""The OpenAPI document and the pages made of it, as the notes ask for them."""
+
+import json
+
+import pytest
+
+ROUTES = """
+GET /health
+GET /ready
+POST /api/v1/auth/register
+POST /api/v1/auth/login
+POST /api/v1/auth/refresh
+GET /api/v1/auth/me
+GET /api/v1/products
+POST /api/v1/products
+GET /api/v1/products/{product_id}
+PATCH /api/v1/products/{product_id}
+DELETE /api/v1/products/{product_id}
+GET /api/v1/products/{product_id}/analysis
+POST /api/v1/uploads/presigned-url
+POST /api/v1/uploads/confirm
+POST /api/v1/uploads/direct
+GET /api/v1/analysis/{image_id}
+POST /api/v1/analysis/{image_id}/retry
+POST /api/v1/batch
+GET /api/v1/batch/{job_id}
+DELETE /api/v1/batch/{job_id}
+GET /api/v1/jobs
+GET /api/v1/jobs/{job_id}
+GET /api/v1/dashboard/stats
+GET /api/v1/dashboard/recent
+GET /api/v1/dashboard/category-distribution
+"""
+
+
+@pytest.fixture(scope="module")
+def document(anonymous):
+    answer = anonymous.get("/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_documentation_is_served_in_development_without_foreign_assets(anonymous, page):
+    answer = anonymous.get(page)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "https://" not in answer.text
+    for name in answer.text.split('"'):
+        if name.endswith((".js", ".css", ".png", ".svg")):
+            assert anonymous.get(name).status_code == 200, name
+
+
+def test_the_document_has_exactly_the_routes_of_the_reference(document):
+    assert sorted(name for name, _ in operations(document)) == sorted(ROUTES.split("\n")[1:-1])
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_route_declares_its_errors_with_the_one_schema(document):
+    for name, operation in operations(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        if name in {"GET /health", "GET /ready"}:
+            continue
+        assert {"429", "500", "503"} <= set(errors), f"{name} declares only {sorted(errors)}"
+        schemas = {json.dumps(answer["content"]["application/json"]["schema"]) for answer in errors.values()}
+        assert len(schemas) == 1, f"{name}: {schemas}"
+        assert "HTTPValidationError" not in schemas.pop()
+
+
+def test_every_route_behind_a_token_declares_401(document):
+    for name, operation in operations(document):
+        is_open = "/auth/register" in name or name in {"GET /health", "GET /ready"}
+        assert is_open or "401" in operation["responses"], name
+
+
+def test_every_route_with_an_id_declares_404(document):
+    for name, operation in operations(document):
+        assert "{" not in name or "404" in operation["responses"], name
