@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 
 .DEFAULT_GOAL := help
@@ -19,8 +21,11 @@ env: $(READY)  ## Install everything into .venv
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ImagineAI needs Python 3.11 or newer; set PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@echo "Installing into $(VENV) (a few minutes the first time)"
+	@$(PIP) --no-deps -r constraints.txt
+	@$(PIP) -c constraints.txt -e '.[all]'
+	@# Compiled here by all cores at once, which pip does not.
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib > /dev/null || true
 	@touch $@
 
 models: $(READY)  ## Fetch the released starter model

@@ -172,9 +172,8 @@ class Dispatcher:
             "pictures": self._settings.shift_pictures,
         }
         now = await connection.scalar(select(func.to_char(func.now(), text("'YYYY-MM-DD HH24:MI'"))))
-        run = await self._prefect.create_run(
-            self._settings.process_images_deployment, f"uploads, shift of {now} UTC", parameters, str(shift_id)
-        )
+        deployment, name = self._settings.process_images_deployment, f"uploads, shift of {now} UTC"
+        run = await self._prefect.create_run(deployment, name, parameters, str(shift_id))
         await connection.execute(insert(Shift).values(id=shift_id, flow_run_id=run))
         log.info("Ordered shift %s, flow run %s", shift_id, run)
 
