@@ -24,7 +24,7 @@ def run(image: Path | None, console: Console) -> None:
     """
     content, name = _picture(image)
     with Client(configuration.value("IMAGINEAI_URL")) as client:
-        _log_in(client, configuration.value("IMAGINEAI_DEMO_PASSWORD"))
+        log_in(client, configuration.value("IMAGINEAI_DEMO_PASSWORD"))
         product = client.create_product(f"Demo: {name}")
         started = time.perf_counter()
         upload = client.upload(product.id, content, filename=name)
@@ -45,7 +45,7 @@ def _picture(image: Path | None) -> tuple[bytes, str]:
         raise ImagineAIError(f"{image} cannot be read: {error.strerror}.") from error
 
 
-def _log_in(client: Client, password: str) -> None:
+def log_in(client: Client, password: str) -> None:
     """Log the demo user in; at the first time there is none yet, so register it."""
     try:
         client.login(EMAIL, password)
