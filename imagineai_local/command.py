@@ -1,12 +1,12 @@
 """The command `python -m imagineai_local`: up, down, status."""
 
 import argparse
-import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 
@@ -14,7 +14,7 @@ from imagineai_local import external, guardian
 from imagineai_local.configuration import Configuration, read_configuration
 from imagineai_local.errors import PlatformError
 from imagineai_local.home import Home, Lock, find_home, open_home, write_env
-from imagineai_local.launcher import UP, Options, launch
+from imagineai_local.launcher import UP, Options, launch, read_state
 from imagineai_local.part import Part
 from imagineai_local.parts import all_parts
 from imagineai_local.ports import require_free
@@ -57,35 +57,44 @@ def up(*, only: Sequence[str], demo: bool, detach: bool) -> int:
 
 
 def down(home: Home) -> int:
-    """Ask the launcher to stop everything and wait until it has."""
+    """Ask the launcher to stop everything and wait until it has.
+
+    Raises:
+        PlatformError: It neither stops nor can be killed.
+    """
     lock = Lock(home)
     launcher = lock.holder()
     if launcher is None:
         sys.stdout.write(f"Nothing runs in {home.folder}.\n")
         return 0
-    _signal(launcher, signal.SIGTERM)
+    for sign in (signal.SIGTERM, signal.SIGKILL):  # after a kill its guardian ends the rest
+        _signal(launcher, sign)
+        if _let_go(lock):
+            sys.stdout.write("Everything is stopped.\n")
+            return 0
+    raise PlatformError(f"The launcher (process {launcher}) in {home.folder} does not end.")
+
+
+def _let_go(lock: Lock) -> bool:
     deadline = time.monotonic() + _DOWN_WITHIN_S
     while lock.holder() is not None:
         if time.monotonic() > deadline:
-            _signal(launcher, signal.SIGKILL)  # its guardian ends the rest
-            deadline += _DOWN_WITHIN_S
+            return False
         time.sleep(0.05)
-    sys.stdout.write("Everything is stopped.\n")
-    return 0
+    return True
 
 
 def status(home: Home) -> int:
-    """Print every part with its state; exit code 0 when all are ready, 3 when nothing runs."""
+    """Print every part with its state; exit code 0 when all are ready, 1 when not, 3 when nothing runs."""
     if Lock(home).holder() is None:
         sys.stdout.write(f"Nothing runs in {home.folder}.\n")
         return 3
-    parts = json.loads(home.state_file.read_text())["parts"].values()
-    rows = [(part["title"], " ".join(_facts(part))) for part in parts]
-    View().summary(rows)
-    return 0 if all(part["state"] in ("ready", "done") for part in parts) else 1
+    parts = read_state(home)
+    View().summary((part["title"], " ".join(_facts(part))) for part in parts)
+    return 0 if parts and all(part["state"] in ("ready", "done") for part in parts) else 1
 
 
-def _facts(part: dict[str, str | int | None]) -> list[str]:
+def _facts(part: dict[str, Any]) -> list[str]:
     facts = [f"{part['state']:<10}", f"process {part['pid']}" if part["pid"] else ""]
     if part["restarts"]:
         facts.append(f"started again {part['restarts']} times")

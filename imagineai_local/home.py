@@ -96,18 +96,18 @@ class Lock:
     def sign(self, pid: int) -> None:
         """Write down which process `down` has to ask."""
         assert self._descriptor is not None, "only the holder signs"  # noqa: S101
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{pid}\n".encode(), 0)
+        os.pwrite(self._descriptor, f"{pid:<10}\n".encode(), 0)
 
     def holder(self) -> int | None:
         """The process that the present holder has written down; None where nobody holds the lock."""
-        if not self._path.exists():
-            return None
-        if self.acquire():
-            self.release()
-            return None
-        text = self._path.read_text().strip()
-        return int(text) if text.isdigit() else 0
+        while self._path.exists():
+            if self.acquire():
+                self.release()
+                return None
+            written = self._path.read_text().strip()
+            if written.isdigit():
+                return int(written)
+        return None
 
 
 def find_home(environ: Mapping[str, str]) -> Home:

@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from imagineai_local import logs, processes
 from imagineai_local.configuration import Configuration
 from imagineai_local.errors import PlatformError
-from imagineai_local.home import write_private
+from imagineai_local.home import Home, write_private
 from imagineai_local.part import Part
 from imagineai_local.parts.api import still_missing
 from imagineai_local.supervisor import Kept, Supervisor
@@ -42,6 +43,13 @@ def launch(configuration: Configuration, parts: Sequence[Part], options: Options
         return await _Launcher(configuration, parts, options).run()
 
     return asyncio.run(in_loop())
+
+
+def read_state(home: Home) -> list[dict[str, Any]]:
+    """Read what a running launcher has written down about its parts; empty before it has."""
+    if not home.state_file.exists():
+        return []
+    return list(json.loads(home.state_file.read_text())["parts"].values())
 
 
 class _Launcher:
@@ -105,6 +113,7 @@ class _Launcher:
                 await self._or_stop(self._until_whole())
         finally:
             drawing.cancel()
+            self._view.draw([self._supervisor.kept[name] for name in names])
             self._view.rest()
 
     async def _draw(self, names: Sequence[str]) -> None:
@@ -167,18 +176,12 @@ class _Launcher:
         doing.result()
 
     def _where_everything_is(self) -> list[tuple[str, str]]:
-        variables, home = self._configuration.variables, self._configuration.home
-        kept = self._supervisor.kept
-        rows = []
-        if "api" in kept:
-            rows.append(
-                (
-                    "API",
-                    f"{variables['IMAGINEAI_URL']}/api/v1, described at {variables['IMAGINEAI_URL']}/docs",
-                )
-            )
-        rows += [(part.title, part.address) for part in (k.part for k in kept.values()) if part.address]
-        rows += [(f"{name} (external)", "as set in the environment") for name in self._configuration.external]
+        kept = self._supervisor.kept.values()
+        rows = [(each.part.title, each.part.address) for each in kept if each.part.address]
+        if "api" in self._supervisor.kept:
+            rows.append(("API description", f"{self._configuration.variables['IMAGINEAI_URL']}/docs"))
+        rows += [(name, "external, as the variable says") for name in self._configuration.external]
+        home = self._configuration.home
         return [*rows, ("Variables", str(home.env_file)), ("Logs", str(home.logs))]
 
     def _write_state(self) -> None:

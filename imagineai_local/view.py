@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +33,7 @@ class View:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line; nothing in it is taken for markup."""
-        self._console.print(Text(text, style=style))
+        self._print(Text(text, style=style))
 
     def watch(self) -> None:
         """Begin to show the parts; `draw` brings the picture up to date."""
@@ -45,7 +46,8 @@ class View:
         """Show how far every part is; without a terminal, now and then what is still waited for."""
         parts = list(parts)
         if self._live is not None:
-            self._live.update(_table(parts), refresh=True)
+            with suppress(OSError):  # the terminal may be gone, the platform goes on
+                self._live.update(_table(parts), refresh=True)
         elif time.monotonic() - self._reminded > _REMIND_EVERY_S:
             self._reminded = time.monotonic()
             open_ones = [kept for kept in parts if kept.state in (State.STARTING, State.RESTARTING)]
@@ -55,8 +57,9 @@ class View:
     def rest(self) -> None:
         """Leave the last picture standing and go on with lines."""
         if self._live is not None:
-            self._live.stop()
-            self._live = None
+            live, self._live = self._live, None
+            with suppress(OSError):
+                live.stop()
 
     def changed(self, kept: Kept) -> None:
         """Tell what happened to a part, where the live table does not show it."""
@@ -73,11 +76,15 @@ class View:
         rows = list(rows)
         width = max((len(what) for what, _ in rows), default=0)
         for what, where in rows:
-            self._console.print(Text.assemble((what.ljust(width), "bold"), "  ", where))
+            self._print(Text.assemble((what.ljust(width), "bold"), "  ", where))
 
     def continue_in(self, log: Path) -> None:
         """Write to a file from now on."""
         self._console = Console(file=log.open("a", buffering=1), highlight=False, soft_wrap=True)
+
+    def _print(self, text: Text) -> None:
+        with suppress(OSError):
+            self._console.print(text)
 
 
 def _what(kept: Kept) -> str:
@@ -87,11 +94,10 @@ def _what(kept: Kept) -> str:
 def _table(parts: Iterable[Kept]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for kept in parts:
-        look = _LOOKS[kept.state]
-        detail = (
-            f"for {kept.detail}"
-            if kept.detail and kept.state in (State.WAITING, State.STARTING)
-            else kept.detail
+        waits = kept.state in (State.WAITING, State.STARTING) and kept.detail
+        detail = f"waits for {kept.detail}" if waits else kept.detail
+        seconds = f"{time.monotonic() - kept.since:.0f} s" if kept.state is State.STARTING else ""
+        table.add_row(
+            kept.part.title, Text(kept.state, style=_LOOKS[kept.state]), seconds, Text(detail, "dim")
         )
-        table.add_row(kept.part.title, Text(kept.state, style=look), Text(detail, style="dim"))
     return table

@@ -36,15 +36,17 @@ def deployments(configuration: Configuration) -> Part:
 
 def interactive(configuration: Configuration) -> Part:
     """Describe the worker for the shifts that serve single uploads."""
-    return _worker(configuration, "interactive", after=(), limit=4)
+    return _worker(configuration, "interactive", after=(), limit=4, look_every_s=2)
 
 
 def batch(configuration: Configuration) -> Part:
     """Describe the worker for batches and retraining; uploads never wait behind them."""
-    return _worker(configuration, "batch", after=("interactive",), limit=2)
+    return _worker(configuration, "batch", after=("interactive",), limit=2, look_every_s=5)
 
 
-def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], limit: int) -> Part:
+def _worker(
+    configuration: Configuration, pool: str, *, after: tuple[str, ...], limit: int, look_every_s: int
+) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
     temporary = configuration.home.folder / "tmp" / pool
     prefect = str(Path(sysconfig.get_path("scripts")) / "prefect")
@@ -56,7 +58,9 @@ def _worker(configuration: Configuration, pool: str, *, after: tuple[str, ...], 
             "--pool", pool, "--type", "process", "--name", f"{pool}-1", "--limit", str(limit),
         ),
         # Prefect's worker shares a folder in /tmp with those of all other users, or fails to.
-        env=configuration.environment(pool, PREFECT_WORKER_QUERY_SECONDS="2", TMPDIR=str(temporary)),
+        env=configuration.environment(
+            pool, PREFECT_WORKER_QUERY_SECONDS=str(look_every_s), TMPDIR=str(temporary)
+        ),
         cwd=configuration.repository,
         log=configuration.home.log(pool),
         needs=("redis", "s3", "deployments"),
