@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from imagineai_local import logs
 from imagineai_local.supervisor import Kept, State
 
 _LOOKS = {
@@ -29,10 +31,14 @@ class View:
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
+        self._log: Path | None = None
         self._reminded = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line; nothing in it is taken for markup."""
+        if self._log is not None:
+            logs.bound(self._log)
+            text = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}"
         self._print(Text(text, style=style))
 
     def watch(self) -> None:
@@ -79,7 +85,8 @@ class View:
             self._print(Text.assemble((what.ljust(width), "bold"), "  ", where))
 
     def continue_in(self, log: Path) -> None:
-        """Write to a file from now on."""
+        """Write to a bounded file from now on, with the time before each line."""
+        self._log = log
         self._console = Console(file=log.open("a", buffering=1), highlight=False, soft_wrap=True)
 
     def _print(self, text: Text) -> None:
