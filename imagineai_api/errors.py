@@ -18,7 +18,7 @@ ImagineAIError                    500
 └── Unavailable                   503
     ├── DatabaseAway              503
     ├── RedisAway                 503
-    ├── StorageAway               503
+    ├── StorageAway               502  the reference counts S3 as a service behind this one
     ├── PrefectAway               503
     ├── RegistryAway              503
     ├── InferenceAway             503
@@ -173,6 +173,8 @@ class RedisAway(Unavailable):
 
 class StorageAway(Unavailable):
     """S3 cannot be reached."""
+
+    status = 502
 
     sentence = "The picture storage is away: try again in a moment."
 

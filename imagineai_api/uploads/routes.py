@@ -68,7 +68,7 @@ async def get_presigned_url(
     return PresignedUrlResponse(upload_url=url, image_id=image_id, s3_key=key, expires_in=expires_s)
 
 
-@small.post("/confirm", summary="Confirm an upload", responses=errors(400, 401, 404, 409, 413, 422))
+@small.post("/confirm", summary="Confirm an upload", responses=errors(400, 401, 404, 409, 413, 422, 502))
 async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest) -> UploadResponse:
     """Look at what was uploaded to S3 and start its analysis."""
     state = request.app.state
@@ -87,7 +87,7 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
 @large.post(
     "/direct",
     summary="Upload directly",
-    responses=errors(401, 404, 413, 415, 422),
+    responses=errors(401, 404, 413, 415, 422, 502),
     openapi_extra=MULTIPART,
 )
 async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
