@@ -15,6 +15,7 @@ LIMITS = {
     "RATE_LIMIT_ANALYSIS": "60/minute",
     "RATE_LIMIT_READ": "120/minute",
     "WEBSOCKETS_PER_USER": "5",
+    "CORS_ORIGINS": "https://shop.example",
 }
 
 
@@ -95,7 +96,7 @@ def bucket(platform):
 
 @pytest.fixture(scope="session")
 def second(platform, tmp_path_factory):
-    """A second service with the reference's rate limits, and lines to the other parts that can be cut."""
+    """A second service: the reference's rate limits, one allowed origin, lines that can be cut."""
     service = SecondService(platform.env, tmp_path_factory.mktemp("second") / "service.log", **LIMITS)
     yield service
     service.stop()

@@ -223,6 +223,19 @@ def test_what_is_no_refresh_token_is_refused(anonymous, token):
     assert refresh(anonymous, token).status_code in {401, 422}
 
 
+def test_an_expired_refresh_token_is_refused(anonymous, user, key):
+    claims = jwt.decode(user.login()["refresh_token"], options={"verify_signature": False})
+    claims |= {"iat": int(time.time()) - 3600, "exp": int(time.time()) - 1}
+    assert refresh(anonymous, jwt.encode(claims, key, "HS256")).status_code == 401
+
+
+def test_a_refresh_token_that_was_never_given_out_is_refused(anonymous, user, key):
+    claims = jwt.decode(user.login()["refresh_token"], options={"verify_signature": False})
+    assert (
+        refresh(anonymous, jwt.encode({**claims, "jti": str(uuid.uuid4())}, key, "HS256")).status_code == 401
+    )
+
+
 def test_refreshing_gives_a_new_pair_that_works(anonymous, user):
     first = user.login()
     answer = refresh(anonymous, first["refresh_token"])
@@ -276,3 +289,19 @@ def test_no_answer_of_authentication_carries_the_password(anonymous):
         answer = anonymous.post(f"/api/v1/auth/{path}", json=body)
         assert "nobody echoes" not in answer.text
     assert "argon2" not in answer.text
+
+
+def test_no_log_holds_a_token_or_a_password(platform, new_user, anonymous):
+    user = new_user()
+    user.password = "a password that no log holds"
+    register(anonymous, email=(email := f"{uuid.uuid4().hex}@example.com"), password=user.password)
+    pair = login(anonymous, email, user.password).json()
+    assert me(anonymous, pair["access_token"]).status_code == 200
+    job_id = str(uuid.uuid4())
+    assert user.events(job_id, token=pair["access_token"]) == ([], 4003)
+    assert refresh(anonymous, pair["refresh_token"]).status_code == 200
+    logs = "".join(log.read_text(errors="replace") for log in (platform.home / "logs").iterdir())
+    assert job_id in logs
+    for secret in (user.password, *(pair[name] for name in ("access_token", "refresh_token"))):
+        assert secret not in logs
+        assert secret.rpartition(".")[2] not in logs

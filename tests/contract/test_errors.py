@@ -239,3 +239,17 @@ def test_an_origin_that_is_not_on_the_list_gets_no_permission(anonymous):
     answer = anonymous.request("OPTIONS", "/api/v1/products", headers=asks)
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert "Access-Control-Allow-Origin" not in anonymous.get("/health", headers=asks).headers
+
+
+def test_only_an_origin_on_the_list_gets_permission(anonymous, second):
+    for origin, allowed in (
+        ("https://shop.example", True),
+        ("https://shop.example.evil", False),
+        ("null", False),
+    ):
+        asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        for answer in (
+            anonymous.request("OPTIONS", f"{second.url}/api/v1/products", headers=asks),
+            anonymous.get(f"{second.url}/api/v1/products", headers=asks),
+        ):
+            assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed

@@ -20,11 +20,9 @@ SAFE = {
 
 UNSAFE = {
     "a missing key": ("JWT_SECRET_KEY", None),
-    "an empty key": ("JWT_SECRET_KEY", ""),
     "a default key": ("JWT_SECRET_KEY", "change-me"),
     "a key of 31 bytes": ("JWT_SECRET_KEY", "k" * 31),
     "debug on": ("DEBUG", "true"),
-    "any origin": ("CORS_ORIGINS", "*"),
     "any origin among others": ("CORS_ORIGINS", "https://shop.example,*"),
     "a default database password": (
         "DATABASE_URL",
@@ -38,12 +36,8 @@ WRONG = {
     "DATABASE_URL": "mysql://somewhere",
     "REDIS_URL": "127.0.0.1",
     "S3_ENDPOINT_URL": "localhost",
-    "MLFLOW_TRACKING_URI": "somewhere",
     "PREFECT_API_URL": "somewhere",
-    "RATE_LIMIT_AUTH": "often",
     "RATE_LIMIT_UPLOAD": "-1/minute",
-    "RATE_LIMIT_ANALYSIS": "10/fortnight",
-    "RATE_LIMIT_READ": "",
     "WEBSOCKETS_PER_USER": "0",
     "ENVIRONMENT": "prodction",
 }
