@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 from flows.processing import process_image
 from flows.workplace import Workplace, open_workplace
 from imagineai_api.errors import Superseded, Unavailable
-from imagineai_api.jobs import progress
-from imagineai_api.jobs.progress import Claimed
+from imagineai_api.jobs import claims, progress
+from imagineai_api.jobs.claims import Claimed
 from imagineai_api.tables import Job, JobImage
 
 CHUNK = 16
@@ -49,7 +49,7 @@ async def _process(place: Workplace, work: Claimed) -> str:
     except Superseded:
         return "cancelled, deleted or taken over"
     except Unavailable as error:
-        await progress.hand_back(place.database, work)
+        await claims.hand_back(place.database, work)
         return f"waits: {error}"
 
 
@@ -68,7 +68,7 @@ async def _claim(place: Workplace, job_id: UUID) -> list[Claimed]:
     await progress.fail_exhausted(
         place.database, place.redis, queue="batch", max_attempts=settings.max_attempts
     )
-    return await progress.claim(
+    return await claims.claim(
         place.database,
         queue="batch",
         limit=min(CHUNK, settings.shift_concurrency),

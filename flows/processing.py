@@ -9,7 +9,7 @@ from flows.steps import ImageRun, StepFailed
 from flows.workplace import Workplace, open_workplace
 from imagineai_api import request_log
 from imagineai_api.errors import ObjectChanged
-from imagineai_api.jobs.progress import Claimed
+from imagineai_api.jobs.claims import Claimed
 from imagineai_vision.findings import Attribute, Defect
 
 

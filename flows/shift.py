@@ -18,8 +18,8 @@ from sqlalchemy import func, update
 from flows.workplace import Workplace
 from imagineai_api import dispatch
 from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
-from imagineai_api.jobs import progress
-from imagineai_api.jobs.progress import Claimed
+from imagineai_api.jobs import claims, progress
+from imagineai_api.jobs.claims import Claimed
 from imagineai_api.tables import Shift as ShiftRow
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Shift:
                 # Nothing is claimed before what was missing is there again.
                 await self._place.inference.serving()
                 self._away = False
-            return await progress.claim(
+            return await claims.claim(
                 self._place.database,
                 queue="single",
                 limit=free,
@@ -130,7 +130,7 @@ class Shift:
         """Put an image back for which a part was away; where the database is away, when it is there again."""
         while True:
             try:
-                return await progress.hand_back(self._place.database, work)
+                return await claims.hand_back(self._place.database, work)
             except ImagineAIError as error:
                 log.warning("Image %s waits to be handed back: %s", work.image_id, error)
                 await asyncio.sleep(PAUSE_AFTER_OUTAGE_S)
@@ -159,7 +159,7 @@ class Shift:
         closed = update(ShiftRow).where(ShiftRow.id == self._id).values(closed_at=func.now())
         for work in list(self._held.values()):
             with suppress(ImagineAIError):
-                await progress.hand_back(self._place.database, work)
+                await claims.hand_back(self._place.database, work)
         with suppress(ImagineAIError):
             async with self._place.database.transaction() as connection:
                 await connection.execute(closed)
@@ -178,7 +178,7 @@ class Shift:
                     await connection.execute(
                         update(ShiftRow).where(ShiftRow.id == self._id).values(heartbeat_at=func.now())
                     )
-                    await progress.extend(connection, list(self._held.values()), settings.lease_s)
+                    await claims.extend(connection, list(self._held.values()), settings.lease_s)
                 await progress.fail_exhausted(
                     database, self._place.redis, queue="single", max_attempts=settings.max_attempts
                 )

@@ -10,7 +10,8 @@ from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.description import Description
 from imagineai_api.errors import ImagineAIError
 from imagineai_api.jobs import progress
-from imagineai_api.jobs.progress import Claimed, StepEnd
+from imagineai_api.jobs.claims import Claimed
+from imagineai_api.jobs.progress import StepEnd
 from imagineai_vision.findings import Prediction
 
 

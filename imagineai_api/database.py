@@ -43,8 +43,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction; it is committed when the block ends, rolled back when it raises."""
-        with_translation = self._engine.begin()
-        async with _translated(), with_translation as connection:
+        async with _translated(), self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager

@@ -59,7 +59,11 @@ async def retry(
         raise NotFound("There is no analysis of such an image.")
     if await jobs.is_on_its_way(connection, image_id):
         raise Conflict("An analysis of this image is on its way.")
-    await jobs.forget_analysis_run(connection, image_id)
+    await connection.execute(
+        update(Analysis)
+        .where(Analysis.id == row.id)
+        .values(status="pending", error_message=None, updated_at=func.now())
+    )
     return await jobs.start(
         connection,
         user_id=user_id,

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api.jobs import endings
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Analysis, DetectedDefect, Job, Product, ProductImage
 
@@ -15,7 +16,7 @@ RECENT = 10
 
 async def statistics(connection: AsyncConnection, user_id: UUID) -> RowMapping:
     """Count what a user owns, in one statement."""
-    active = select(func.count()).where(Job.user_id == user_id, Job.status.in_(jobs.OPEN))
+    active = select(func.count()).where(Job.user_id == user_id, Job.status.in_(endings.OPEN))
     completed = _of_analyses(func.count(), user_id).where(Analysis.status == "completed")
     average = _of_analyses(func.round(func.avg(Analysis.processing_time_ms)), user_id)
     defects = _of_analyses(func.count(), user_id).join(

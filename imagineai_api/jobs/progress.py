@@ -1,68 +1,22 @@
-"""What a worker writes: claims by lease, and fenced changes with their events in order."""
+"""What a worker writes on an image it holds: fenced changes, each with its events in order."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from redis.asyncio import Redis
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import events
 from imagineai_api.database import Database
 from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
 from imagineai_api.events import Event
-from imagineai_api.jobs import endings
+from imagineai_api.jobs import claims, endings
+from imagineai_api.jobs.claims import Claimed
 from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep
-
-CLAIM = text("""
-WITH open AS (
-    SELECT job_id, image_id FROM job_images
-    WHERE queue = :queue AND attempts < :max_attempts
-      AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
-      AND (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id)
-    ORDER BY queued_at, position
-    LIMIT :limit FOR UPDATE SKIP LOCKED
-), claimed AS (
-    UPDATE job_images SET status = 'processing', attempts = attempts + 1,
-        lease_until = now() + make_interval(secs => :lease_s), lease_token = nextval('lease_tokens')
-    FROM open WHERE job_images.job_id = open.job_id AND job_images.image_id = open.image_id
-    RETURNING job_images.*
-)
-SELECT claimed.job_id, claimed.image_id, claimed.lease_token, claimed.attempts,
-       jobs.job_type, jobs.total_images, jobs.request_id, jobs.model_version,
-       product_images.s3_key, product_images.etag, products.title AS product_title
-FROM claimed JOIN jobs ON jobs.id = claimed.job_id
-LEFT JOIN product_images ON product_images.id = claimed.image_id
-LEFT JOIN products ON products.id = product_images.product_id
-ORDER BY claimed.queued_at, claimed.position
-""")
-
-EXHAUSTED = text("""
-SELECT job_id, image_id, lease_token FROM job_images
-WHERE queue = :queue AND attempts >= :max_attempts AND status = 'processing' AND lease_until < now()
-LIMIT 100
-""")
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """An image that this worker holds until its lease lapses; the token fences what it writes later."""
-
-    job_id: UUID
-    image_id: UUID
-    lease_token: int
-    attempts: int
-    job_type: str
-    total_images: int
-    request_id: str | None
-    model_version: str | None
-    s3_key: str | None
-    etag: str | None
-    product_title: str | None
 
 
 def is_fault(error: ImagineAIError) -> bool:
@@ -163,65 +117,14 @@ class Change:
         return await self.connection.scalar(done) or 0
 
 
-async def claim(
-    database: Database,
-    *,
-    queue: str,
-    limit: int,
-    lease_s: float,
-    max_attempts: int,
-    job_id: UUID | None = None,
-) -> list[Claimed]:
-    """Take up to ``limit`` waiting or lapsed images, oldest first; two workers never get the same one."""
-    values = {
-        "queue": queue,
-        "limit": limit,
-        "lease_s": lease_s,
-        "max_attempts": max_attempts,
-        "job_id": job_id,
-    }
-    async with database.transaction() as connection:
-        rows = (await connection.execute(CLAIM, values)).mappings().all()
-    return [Claimed(**row) for row in rows]
-
-
-async def extend(connection: AsyncConnection, held: Sequence[Claimed], lease_s: float) -> None:
-    """Keep the leases of images that are still being worked on; one that was lost stays lost."""
-    until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    for work in held:
-        await connection.execute(update(JobImage).where(*_held(work)).values(lease_until=until))
-
-
-async def hand_back(database: Database, work: Claimed) -> None:
-    """Put a claimed image back unharmed: this attempt does not count, and no step stays running."""
-    async with database.transaction() as connection:
-        back = (
-            update(JobImage)
-            .where(*_held(work))
-            .values(status="queued", lease_until=None, attempts=func.greatest(JobImage.attempts - 1, 0))
-        )
-        if (await connection.execute(back)).rowcount:
-            await connection.execute(
-                update(JobStep)
-                .where(
-                    JobStep.job_id == work.job_id,
-                    JobStep.product_image_id == work.image_id,
-                    JobStep.status == "running",
-                )
-                .values(status="pending", started_at=None)
-            )
-
-
 async def fail_exhausted(database: Database, redis: Redis, *, queue: str, max_attempts: int) -> int:
     """End the images whose last attempt lapsed: whatever they do to their process, they fail alone."""
-    async with database.reading() as connection:
-        rows = (await connection.execute(EXHAUSTED, {"queue": queue, "max_attempts": max_attempts})).all()
-    for job_id, image_id, lease_token in rows:
-        work = await _exhausted(database, job_id, image_id, lease_token)
-        sentence = f"Processing stopped {max_attempts} times without an answer."
-        async with change(database, redis, work, lease_s=0) as changed:
-            await fail(changed, sentence)
-    return len(rows)
+    lapsed = await claims.exhausted(database, queue=queue, max_attempts=max_attempts)
+    for work in lapsed:
+        with suppress(Superseded):
+            async with change(database, redis, work, lease_s=0) as changed:
+                await fail(changed, f"Processing stopped {max_attempts} times without an answer.")
+    return len(lapsed)
 
 
 @asynccontextmanager
@@ -235,7 +138,7 @@ async def change(database: Database, redis: Redis, work: Claimed, *, lease_s: fl
         seq, reached = await _lock(connection, work)
         held = (
             update(JobImage)
-            .where(*_held(work))
+            .where(*claims.held(work))
             .values(lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s))
         )
         if (await connection.execute(held)).rowcount == 0:
@@ -284,20 +187,3 @@ async def _lock(connection: AsyncConnection, work: Claimed) -> tuple[int, int]:
     if row is None:
         raise Superseded
     return row[0], row[1]
-
-
-async def _exhausted(database: Database, job_id: UUID, image_id: UUID, lease_token: int) -> Claimed:
-    async with database.reading() as connection:
-        job = (await connection.execute(select(Job.job_type, Job.total_images).where(Job.id == job_id))).one()
-    return Claimed(
-        job_id, image_id, lease_token, 0, job.job_type, job.total_images, None, None, None, None, None
-    )
-
-
-def _held(work: Claimed) -> Sequence[Any]:
-    return (
-        JobImage.job_id == work.job_id,
-        JobImage.image_id == work.image_id,
-        JobImage.lease_token == work.lease_token,
-        JobImage.status == "processing",
-    )

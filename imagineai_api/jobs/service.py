@@ -24,9 +24,7 @@ from imagineai_api import dispatch
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
-from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep, Product
-
-OPEN = ("queued", "processing")
+from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product
 
 
 async def start(
@@ -105,21 +103,27 @@ async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Ev
     status = await connection.scalar(found)
     if status is None:
         raise NotFound("There is no such job.")
-    if status not in OPEN:
+    if status not in endings.OPEN:
         raise Conflict(f"The job has ended already: it is {status}.")
     return await endings.cancel(connection, job_id, "The job was cancelled.")
 
 
 async def cancel_for_product(connection: AsyncConnection, product_id: UUID) -> list[Event]:
     """Cancel every open job of a product that is about to be deleted; give their last events."""
-    open_jobs = select(Job.id).where(Job.product_id == product_id, Job.status.in_(OPEN)).order_by(Job.id)
+    open_jobs = (
+        select(Job.id).where(Job.product_id == product_id, Job.status.in_(endings.OPEN)).order_by(Job.id)
+    )
     ids = (await connection.scalars(open_jobs.with_for_update())).all()
     return [await endings.cancel(connection, job_id, "The product was deleted.") for job_id in ids]
 
 
 async def is_on_its_way(connection: AsyncConnection, image_id: UUID) -> bool:
     """Whether some job still has to process an image."""
-    waiting = select(JobImage.job_id).where(JobImage.image_id == image_id, JobImage.status.in_(OPEN)).limit(1)
+    waiting = (
+        select(JobImage.job_id)
+        .where(JobImage.image_id == image_id, JobImage.status.in_(endings.OPEN))
+        .limit(1)
+    )
     return await connection.scalar(waiting) is not None
 
 
@@ -157,15 +161,6 @@ async def events_since(connection: AsyncConnection, job_id: UUID, after: int) ->
     ]
     end = await endings.last_event(connection, job_id)
     return [*events, end] if end else events
-
-
-async def forget_analysis_run(connection: AsyncConnection, image_id: UUID) -> None:
-    """Mark an analysis as waiting for its next run."""
-    await connection.execute(
-        update(Analysis)
-        .where(Analysis.product_image_id == image_id)
-        .values(status="pending", error_message=None, updated_at=func.now())
-    )
 
 
 def counts() -> tuple[ColumnElement[int], ColumnElement[int]]:

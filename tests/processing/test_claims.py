@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from flows.steps import ImageRun
 from imagineai_api.errors import Superseded
-from imagineai_api.jobs import progress
+from imagineai_api.jobs import claims, progress
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Job, JobImage, JobStep
 
@@ -16,7 +16,7 @@ LONG = 60.0
 
 
 async def claim(place, job_id, lease_s=LONG, limit=10):
-    return await progress.claim(
+    return await claims.claim(
         place.database, queue="single", limit=limit, lease_s=lease_s, max_attempts=3, job_id=job_id
     )
 
@@ -69,7 +69,7 @@ async def test_an_image_handed_back_has_lost_no_attempt_and_leaves_no_step_runni
     async with progress.change(place.database, place.redis, work, lease_s=LONG) as changed:
         await changed.start("preprocess")
 
-    await progress.hand_back(place.database, work)
+    await claims.hand_back(place.database, work)
 
     image = await row(place, JobImage, JobImage.job_id == uploaded.job_id)
     step = await row(place, JobStep, JobStep.job_id == uploaded.job_id, JobStep.step_name == "preprocess")

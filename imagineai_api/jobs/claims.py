@@ -1,0 +1,126 @@
+"""Who may work on an image: leases by the database's clock, each with a fencing token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagineai_api.database import Database
+from imagineai_api.tables import JobImage, JobStep
+
+CLAIM = text("""
+WITH open AS (
+    SELECT job_id, image_id FROM job_images
+    WHERE queue = :queue AND attempts < :max_attempts
+      AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
+      AND (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id)
+    ORDER BY queued_at, position
+    LIMIT :limit FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE job_images SET status = 'processing', attempts = attempts + 1,
+        lease_until = now() + make_interval(secs => :lease_s), lease_token = nextval('lease_tokens')
+    FROM open WHERE job_images.job_id = open.job_id AND job_images.image_id = open.image_id
+    RETURNING job_images.*
+)
+SELECT claimed.job_id, claimed.image_id, claimed.lease_token, claimed.attempts,
+       jobs.job_type, jobs.total_images, jobs.request_id, jobs.model_version,
+       product_images.s3_key, product_images.etag, products.title AS product_title
+FROM claimed JOIN jobs ON jobs.id = claimed.job_id
+LEFT JOIN product_images ON product_images.id = claimed.image_id
+LEFT JOIN products ON products.id = product_images.product_id
+ORDER BY claimed.queued_at, claimed.position
+""")
+
+EXHAUSTED = text("""
+SELECT job_images.job_id, image_id, lease_token, attempts, job_type, total_images
+FROM job_images JOIN jobs ON jobs.id = job_images.job_id
+WHERE queue = :queue AND attempts >= :max_attempts
+  AND job_images.status = 'processing' AND lease_until < now()
+LIMIT 100
+""")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """An image that this worker holds until its lease lapses; the token fences what it writes later."""
+
+    job_id: UUID
+    image_id: UUID
+    lease_token: int
+    attempts: int
+    job_type: str
+    total_images: int
+    request_id: str | None = None
+    model_version: str | None = None
+    s3_key: str | None = None
+    etag: str | None = None
+    product_title: str | None = None
+
+
+async def claim(
+    database: Database,
+    *,
+    queue: str,
+    limit: int,
+    lease_s: float,
+    max_attempts: int,
+    job_id: UUID | None = None,
+) -> list[Claimed]:
+    """Take up to ``limit`` waiting or lapsed images, oldest first; two workers never get the same one."""
+    values = {
+        "queue": queue,
+        "limit": limit,
+        "lease_s": lease_s,
+        "max_attempts": max_attempts,
+        "job_id": job_id,
+    }
+    async with database.transaction() as connection:
+        rows = (await connection.execute(CLAIM, values)).mappings().all()
+    return [Claimed(**row) for row in rows]
+
+
+async def exhausted(database: Database, *, queue: str, max_attempts: int) -> list[Claimed]:
+    """List the images whose last attempt lapsed, as its worker held them."""
+    values = {"queue": queue, "max_attempts": max_attempts}
+    async with database.reading() as connection:
+        rows = (await connection.execute(EXHAUSTED, values)).mappings().all()
+    return [Claimed(**row) for row in rows]
+
+
+async def extend(connection: AsyncConnection, held: Sequence[Claimed], lease_s: float) -> None:
+    """Keep the leases of images that are still being worked on; one that was lost stays lost."""
+    until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+    for work in held:
+        await connection.execute(update(JobImage).where(*held(work)).values(lease_until=until))
+
+
+async def hand_back(database: Database, work: Claimed) -> None:
+    """Put a claimed image back unharmed: this attempt does not count, and no step stays running."""
+    async with database.transaction() as connection:
+        back = (
+            update(JobImage)
+            .where(*held(work))
+            .values(status="queued", lease_until=None, attempts=func.greatest(JobImage.attempts - 1, 0))
+        )
+        if (await connection.execute(back)).rowcount:
+            await connection.execute(
+                update(JobStep)
+                .where(
+                    JobStep.job_id == work.job_id,
+                    JobStep.product_image_id == work.image_id,
+                    JobStep.status == "running",
+                )
+                .values(status="pending", started_at=None)
+            )
+
+
+def held(work: Claimed) -> tuple[ColumnElement[bool], ...]:
+    """Say when an image is still this worker's: not taken over, cancelled or ended."""
+    return (
+        JobImage.job_id == work.job_id,
+        JobImage.image_id == work.image_id,
+        JobImage.lease_token == work.lease_token,
+        JobImage.status == "processing",
+    )
