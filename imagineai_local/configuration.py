@@ -1,5 +1,6 @@
 """What one platform consists of: its home, ports, secrets and the variables that lead to its parts."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ class Configuration:
         """All variables of a part's process: the launcher's, the env file's, its own, and its mark."""
         mark = {PART_MARK: f"{self.home.folder}:{part}"}
         return {**self.inherited, **self.variables, "PYTHONUNBUFFERED": "1", **more, **mark}
+
+    def prefect_environment(self, part: str, **more: str) -> dict[str, str]:
+        """All variables of a process that imports Prefect, which does so faster without what is left out."""
+        paths = (str(Path(__file__).parent / "left_out"), self.inherited.get("PYTHONPATH", ""))
+        return self.environment(part, PYTHONPATH=os.pathsep.join(filter(None, paths)), **more)
 
     def database_url(self, name: str) -> str:
         """Where MLflow and Prefect keep their rows: a database of their own beside the application's."""

@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ def deployments(configuration: Configuration) -> Part:
         name="deployments",
         title="Flow deployments",
         command=(sys.executable, "-m", "flows.deployments"),
-        env=configuration.environment("deployments"),
+        env=configuration.prefect_environment("deployments"),
         cwd=configuration.repository,
         log=configuration.home.log("deployments"),
         needs=("prefect",),
@@ -36,17 +36,15 @@ def deployments(configuration: Configuration) -> Part:
 
 def interactive(configuration: Configuration) -> Part:
     """Describe the worker for the shifts that serve single uploads."""
-    return _worker(configuration, "interactive", after=(), limit=4, look_every_s=2)
+    return _worker(configuration, "interactive", limit=4, look_every_s=2)
 
 
 def batch(configuration: Configuration) -> Part:
     """Describe the worker for batches and retraining; uploads never wait behind them."""
-    return _worker(configuration, "batch", after=("interactive",), limit=2, look_every_s=5)
+    return replace(_worker(configuration, "batch", limit=2, look_every_s=5), late=True)
 
 
-def _worker(
-    configuration: Configuration, pool: str, *, after: tuple[str, ...], limit: int, look_every_s: int
-) -> Part:
+def _worker(configuration: Configuration, pool: str, *, limit: int, look_every_s: int) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
     temporary = configuration.home.folder / "tmp" / pool
     prefect = str(Path(sysconfig.get_path("scripts")) / "prefect")
@@ -58,13 +56,12 @@ def _worker(
             "--pool", pool, "--type", "process", "--name", f"{pool}-1", "--limit", str(limit),
         ),
         # Prefect's worker shares a folder in /tmp with those of all other users, or fails to.
-        env=configuration.environment(
+        env=configuration.prefect_environment(
             pool, PREFECT_WORKER_QUERY_SECONDS=str(look_every_s), TMPDIR=str(temporary)
         ),
         cwd=configuration.repository,
         log=configuration.home.log(pool),
         needs=("redis", "s3", "deployments"),
-        after=after,
         prepare=partial(_forget_old, url, pool, temporary),
         ready=partial(_online, url, pool),
     )  # fmt: skip

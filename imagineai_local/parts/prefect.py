@@ -24,7 +24,7 @@ def part(configuration: Configuration) -> Part:
             "--host", LOOPBACK, "--port", str(port), "--log-level", "warning",
             "--timeout-graceful-shutdown", "2",
         ),
-        env=configuration.environment(
+        env=configuration.prefect_environment(
             "prefect",
             PREFECT__SERVER_FINAL="1",
             PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
