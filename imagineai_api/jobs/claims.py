@@ -89,10 +89,10 @@ async def exhausted(database: Database, *, queue: str, max_attempts: int) -> lis
     return [Claimed(**row) for row in rows]
 
 
-async def extend(connection: AsyncConnection, held: Sequence[Claimed], lease_s: float) -> None:
+async def extend(connection: AsyncConnection, works: Sequence[Claimed], lease_s: float) -> None:
     """Keep the leases of images that are still being worked on; one that was lost stays lost."""
     until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    for work in held:
+    for work in works:
         await connection.execute(update(JobImage).where(*held(work)).values(lease_until=until))
 
 
