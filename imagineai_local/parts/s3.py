@@ -5,6 +5,7 @@ import hmac
 import shutil
 import sysconfig
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,8 @@ def remove_sockets(ports: Ports) -> None:
     """Remove the sockets that a killed SeaweedFS leaves in /tmp, where their place is built in."""
     for port in (*ports.seaweed.values(), ports.seaweed_worker):
         for socket in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):  # noqa: S108
-            socket.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's, of a platform that had these ports before
+                socket.unlink(missing_ok=True)
 
 
 def _program() -> str:
