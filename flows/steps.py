@@ -78,6 +78,7 @@ class ImageRun:
     async def complete(self, prediction: Prediction, model_version: str, description: Description) -> None:
         """Store what was found, end the last step, the image, and the job where it was the last."""
         async with self._change() as changed:
+            await changed.settle("completed")
             await self._end_step(changed)
             await analyses.write(
                 changed.connection,
@@ -88,7 +89,6 @@ class ImageRun:
                 description_model=description.model,
                 processing_time_ms=self._elapsed_ms(),
             )
-            await changed.settle("completed")
 
     async def fail(self, end: StepEnd) -> None:
         """End the image as failed at a step."""

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 
-from imagineai_api import error_answers, events
+from imagineai_api import api_docs, error_answers, events
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
@@ -21,6 +20,7 @@ from imagineai_api.inference.registry import ModelRegistry
 from imagineai_api.jobs import routes as jobs
 from imagineai_api.limits import Limits
 from imagineai_api.live import routes as live
+from imagineai_api.origins import AllowedOrigins
 from imagineai_api.products import routes as products
 from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
 from imagineai_api.security_headers import SecurityHeaders
@@ -38,8 +38,8 @@ def create_app(settings: Settings) -> FastAPI:
         title="ImagineAI",
         version="1",
         description="Product photos in, findings out.",
-        docs_url="/docs" if settings.development else None,
-        redoc_url="/redoc" if settings.development else None,
+        docs_url=None,
+        redoc_url=None,
         openapi_url="/openapi.json" if settings.development else None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -53,8 +53,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(live.router)
     app.include_router(health.router)
     error_answers.install(app)
+    if settings.development:
+        api_docs.install(app)
     app.add_middleware(
-        CORSMiddleware,
+        AllowedOrigins,
         allow_origins=settings.origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],

@@ -10,6 +10,8 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
@@ -56,6 +58,8 @@ class Limits:
                 key_prefix="imagineai:limit",
                 socket_connect_timeout=1,
                 socket_timeout=2,
+                # A pooled connection that Redis closed meanwhile is opened anew, once.
+                retry=Retry(NoBackoff(), 1),  # type: ignore[arg-type]
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())

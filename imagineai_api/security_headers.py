@@ -27,8 +27,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"] not in {"/docs", "/redoc"}:
-                    headers.setdefault("Content-Security-Policy", STRICT_POLICY)
+                headers.setdefault("Content-Security-Policy", STRICT_POLICY)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

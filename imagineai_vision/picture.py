@@ -70,6 +70,8 @@ def examine(data: bytes) -> PictureFacts:
     container = _open(data)
     # A JPEG's every coefficient is read at any scale; the smallest one saves the arithmetic.
     _decode(container, shrink_to=1)
+    if container.format == "PNG":
+        png.check_rows(container)
     width, height = container.width, container.height
     if container.orientation >= 5:
         width, height = height, width

@@ -10,6 +10,18 @@ from typing import Final
 from imagineai_vision.container import MAX_PARTS, Container, CutOffError, PictureError, exif_orientation
 
 _MAX_INFLATED_BYTES: Final = 8_000_000
+_INFLATED_AT_ONCE: Final = 1_000_000
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7: Final = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""First column, first row, step right and step down of each pass."""
 
 
 def walk(data: bytes) -> Container:
@@ -31,6 +43,37 @@ def walk(data: bytes) -> Container:
         raise CutOffError
     width, height = struct.unpack_from(">II", data, 16)
     return Container("PNG", width, height, orientation, b"".join(kept))
+
+
+def check_rows(container: Container) -> None:
+    """Prove that the pixel data reaches to the last row; Pillow leaves missing rows black without a word.
+
+    Raises:
+        PictureError: The data ends earlier.
+    """
+    wanted = _stream_bytes(container)
+    inflater = zlib.decompressobj()
+    for kind, start, end in _png_chunks(container.data):
+        packed = container.data[start + 8 : end - 4] if kind == b"IDAT" else b""
+        while packed and wanted > 0:
+            wanted -= len(inflater.decompress(packed, _INFLATED_AT_ONCE))
+            packed = inflater.unconsumed_tail
+    if wanted > 0:
+        raise PictureError("The PNG picture is cut off: its last rows are missing.")
+
+
+def _stream_bytes(container: Container) -> int:
+    """Count the bytes that all rows have, each with its filter byte, in one pass or in Adam7's seven."""
+    depth, colour, _, _, interlaced = struct.unpack_from(">5B", container.data, 24)
+    bits = depth * _CHANNELS[colour]
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, right, down in passes:
+        columns = -((left - container.width) // right)
+        rows = -((top - container.height) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

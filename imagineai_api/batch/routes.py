@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from imagineai_api import events, request_log
 from imagineai_api.batch import service as batch
@@ -37,7 +37,11 @@ async def get_batch(job_id: UUID, user: SignedIn, reading: Reading) -> Processin
 
 
 @router.delete(
-    "/{job_id}", status_code=204, summary="Cancel a batch job", responses=errors(401, 404, 409, 422)
+    "/{job_id}",
+    status_code=204,
+    response_class=Response,
+    summary="Cancel a batch job",
+    responses=errors(401, 404, 409, 422),
 )
 async def cancel_batch(job_id: UUID, user: SignedIn, request: Request) -> None:
     """Cancel a job for good."""

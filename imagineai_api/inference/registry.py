@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 POINTER = "champion.json"
 BUNDLE_MARK = "model.json"
+NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+"""How MLflow says that an alias, a version or a model does not exist."""
 LOADED_AT_ONCE = 3
 """The champion, the one before it for an instant rollback, and one that a batch holds on to."""
 
@@ -111,9 +113,16 @@ class ModelRegistry:
         return prediction, served.version
 
     def check(self) -> None:
-        """Raise NoModel unless a model is served."""
+        """Raise unless a model is served and the alias can be followed.
+
+        Raises:
+            NoModel: No model is served.
+            RegistryAway: One is served, but MLflow is away or the champion's bundle is not good.
+        """
         if self.champion is None:
             raise NoModel(f"No model is served: {self.problem}")
+        if self.problem is not None:
+            raise RegistryAway(f"Version {self.champion.version} serves on: {self.problem}")
 
     def close(self) -> None:
         """Let running predictions end, then free the slots."""
@@ -198,6 +207,7 @@ class ModelRegistry:
     def _mlflow(self, what: str, version: str | None, folder: str | None = None) -> Any:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow.artifacts import download_artifacts  # slow to import, and only this thread waits
         from mlflow.exceptions import MlflowException, RestException
         from mlflow.tracking import MlflowClient
@@ -211,6 +221,8 @@ class ModelRegistry:
                 return client.get_model_version(name, version)
             return client.get_model_version_by_alias(name, self._settings.model_alias)
         except RestException as error:
-            raise NoModel(f"No version of {name} carries the alias {self._settings.model_alias}.") from error
+            if what == "look up" and error.error_code in NOT_THERE:
+                raise NoModel(f"{name} has no version {version or self._settings.model_alias}.") from error
+            raise RegistryAway(f"MLflow refused to {what}: {error.error_code}.") from error
         except (MlflowException, OSError) as error:
             raise RegistryAway(f"MLflow did not answer: {type(error).__name__}.") from error

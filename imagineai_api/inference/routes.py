@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from imagineai_api.errors import ImagineAIError, Unauthorized
+from imagineai_api.errors import ImagineAIError, NoModel, Unauthorized
 from imagineai_api.inference.registry import ModelRegistry
 
 SECRET_HEADER = "X-Inference-Secret"
@@ -27,8 +27,9 @@ def create_internal_app(registry: ModelRegistry, secret: str) -> Starlette:
     async def serving(request: Request) -> JSONResponse:
         """Answer the version that is served; 503 where there is none."""
         _authorize(request, secret)
-        registry.check()
-        return JSONResponse({"model_version": registry.champion and registry.champion.version})
+        if registry.champion is None:
+            raise NoModel
+        return JSONResponse({"model_version": registry.champion.version})
 
     async def refuse(_: Request, error: Exception) -> JSONResponse:
         status = error.status if isinstance(error, ImagineAIError) else 500

@@ -96,7 +96,7 @@ async def _end(connection: AsyncConnection, job_id: UUID, status: str, error: st
         .values(
             status=status,
             error_message=error,
-            completed_at=func.now(),
+            completed_at=func.clock_timestamp(),
             updated_at=func.now(),
             event_seq=Job.event_seq + 1,
         )

@@ -62,9 +62,8 @@ class Change:
         )
 
     async def settle(self, status: str, error: str | None = None) -> None:
-        """End the image, and the job where it was the last."""
+        """End the image; progress that is told afterwards counts it."""
         work = self.work
-        await endings.skip_open_steps(self.connection, work.job_id, work.image_id)
         await self.connection.execute(
             update(JobImage)
             .where(JobImage.job_id == work.job_id, JobImage.image_id == work.image_id)
@@ -167,14 +166,15 @@ async def began(changed: Change, flow_run_id: str | None) -> None:
 
 async def fail(changed: Change, sentence: str, step: StepEnd | None = None) -> None:
     """End an image as failed, with the reason in words."""
-    if step is not None:
-        await changed.end(step)
     await changed.connection.execute(
         update(Analysis)
         .where(Analysis.product_image_id == changed.work.image_id)
         .values(status="failed", error_message=sentence, updated_at=func.now())
     )
     await changed.settle("failed", sentence)
+    if step is not None:
+        await changed.end(step)
+    await endings.skip_open_steps(changed.connection, changed.work.job_id, changed.work.image_id)
 
 
 async def _lock(connection: AsyncConnection, work: Claimed) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import math
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from imagineai_api import events
 from imagineai_api.analysis import service as analyses
@@ -80,7 +80,13 @@ async def update_product(
     return ProductResponse.model_validate(await products.change(transaction, user.id, product_id, fields))
 
 
-@router.delete("/{product_id}", status_code=204, summary="Delete a product", responses=errors(401, 404, 422))
+@router.delete(
+    "/{product_id}",
+    status_code=204,
+    response_class=Response,
+    summary="Delete a product",
+    responses=errors(401, 404, 422),
+)
 async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> None:
     """Delete a product, its pictures and all that was found in them; jobs that still run on it end."""
     state = request.app.state
