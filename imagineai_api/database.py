@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Select, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -60,6 +60,20 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+async def page(
+    connection: AsyncConnection, query: Select[*tuple[Any, ...]], *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Read a slice of an ordered query, and how many rows it has in all, by one statement.
+
+    Past the end, where no row can carry the total, a second statement counts.
+    """
+    counted = query.add_columns(func.count().over().label("total")).limit(limit).offset(offset)
+    rows = [dict(row) for row in (await connection.execute(counted)).mappings()]
+    if rows or offset == 0:
+        return rows, rows[0]["total"] if rows else 0
+    return [], await connection.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
 
 
 def migrate(settings: Settings) -> None:

@@ -21,7 +21,7 @@ async def get_statistics(user: SignedIn, reading: Reading) -> Statistics:
 @router.get("/recent", summary="Get recent activity", responses=errors(401))
 async def get_recent(user: SignedIn, reading: Reading) -> list[RecentJob]:
     """Give the last ten jobs, newest first."""
-    return [RecentJob.model_validate(dict(row)) for row in await dashboard.recent(reading, user.id)]
+    return [RecentJob.model_validate(row) for row in await dashboard.recent(reading, user.id)]
 
 
 @router.get("/category-distribution", summary="Get the category distribution", responses=errors(401))

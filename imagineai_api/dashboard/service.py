@@ -39,7 +39,7 @@ async def statistics(connection: AsyncConnection, user_id: UUID) -> RowMapping:
     return (await connection.execute(query)).mappings().one()
 
 
-async def recent(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
+async def recent(connection: AsyncConnection, user_id: UUID) -> list[dict[str, Any]]:
     """List the last ten jobs, newest first."""
     rows, _ = await jobs.page(connection, user_id, status=None, limit=RECENT, offset=0)
     return rows

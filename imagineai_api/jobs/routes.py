@@ -27,7 +27,7 @@ async def list_jobs(
 ) -> JobList:
     """List the caller's jobs, newest first, without their steps."""
     items, total = await jobs.page(reading, user.id, status=status, limit=limit, offset=offset)
-    return JobList(items=[ProcessingJobResponse.model_validate(dict(row)) for row in items], total=total)
+    return JobList(items=[ProcessingJobResponse.model_validate(row) for row in items], total=total)
 
 
 @router.get("/{job_id}", summary="Get a job", responses=errors(401, 404, 422))

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
     and_,
     case,
@@ -20,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import dispatch
+from imagineai_api import database, dispatch
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
@@ -81,15 +80,13 @@ async def get(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> dict[
 
 async def page(
     connection: AsyncConnection, user_id: UUID, *, status: str | None, limit: int, offset: int
-) -> tuple[Sequence[RowMapping], int]:
+) -> tuple[list[dict[str, Any]], int]:
     """List a user's jobs, newest first, without their steps; also say how many there are in all."""
     query = _jobs(user_id)
     if status is not None:
         query = query.where(Job.status == status)
-    in_order = query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit).offset(offset)
-    rows = (await connection.execute(in_order)).mappings().all()
-    total = await connection.scalar(select(func.count()).select_from(query.subquery()))
-    return rows, total or 0
+    newest_first = query.order_by(Job.created_at.desc(), Job.id.desc())
+    return await database.page(connection, newest_first, limit=limit, offset=offset)
 
 
 async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Event:

@@ -9,7 +9,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import dispatch
+from imagineai_api import database, dispatch
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
@@ -69,9 +69,8 @@ async def page(
         query = query.where(Product.status == status)
     if search is not None and search.strip():
         query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", search)))
-    in_order = query.order_by(Product.created_at.desc(), Product.id.desc()).limit(limit).offset(offset)
-    rows = (await connection.execute(in_order)).mappings().all()
-    total = await connection.scalar(select(func.count()).select_from(query.subquery())) or 0
+    newest_first = query.order_by(Product.created_at.desc(), Product.id.desc())
+    rows, total = await database.page(connection, newest_first, limit=limit, offset=offset)
     images = await _images(connection, [row["id"] for row in rows])
     return [{**row, "images": images[row["id"]]} for row in rows], total
 
