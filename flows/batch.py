@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 from flows.processing import process_image
 from flows.workplace import Workplace, open_workplace
 from imagineai_api.errors import Superseded, Unavailable
-from imagineai_api.jobs import claims, progress
+from imagineai_api.jobs import claims, endings, progress
 from imagineai_api.jobs.claims import Claimed
+from imagineai_api.settings import read_settings
 from imagineai_api.tables import Job, JobImage
 
 CHUNK = 16
@@ -22,7 +23,7 @@ WAIT_S = 1.0
 @flow(name="process-batch", description="All images of one batch.", log_prints=False)
 async def process_batch(job_id: UUID) -> str:
     """Process the images of a batch, all by one model version."""
-    async with open_workplace() as place:
+    async with open_workplace(read_settings()) as place:
         await _begin(place, job_id)
         shown = await acreate_progress_artifact(0.0, key=f"batch-{job_id}", description="Images done")
         while not await _ended(place, job_id):
@@ -59,7 +60,7 @@ async def _begin(place: Workplace, job_id: UUID) -> None:
     values = {"model_version": func.coalesce(Job.model_version, version), "flow_run_id": runtime.flow_run.id}
     async with place.database.transaction() as connection:
         await connection.execute(
-            update(Job).where(Job.id == job_id, Job.status.in_(("queued", "processing"))).values(**values)
+            update(Job).where(Job.id == job_id, Job.status.in_(endings.OPEN)).values(**values)
         )
 
 
@@ -81,7 +82,7 @@ async def _claim(place: Workplace, job_id: UUID) -> list[Claimed]:
 async def _ended(place: Workplace, job_id: UUID) -> bool:
     async with place.database.reading() as connection:
         status = await connection.scalar(select(Job.status).where(Job.id == job_id))
-    return status not in {"queued", "processing"}
+    return status not in endings.OPEN
 
 
 async def _percent(place: Workplace, job_id: UUID) -> float:

@@ -1,5 +1,6 @@
 """``process-images``: a run is a shift: it stays open and takes single jobs as they come."""
 
+import logging
 from uuid import UUID
 
 from prefect import flow, runtime
@@ -8,9 +9,14 @@ from flows.shift import Shift
 from flows.steps import ImageRun, StepFailed
 from flows.workplace import Workplace, open_workplace
 from imagineai_api import request_log
-from imagineai_api.errors import ObjectChanged
+from imagineai_api.errors import ObjectChanged, Superseded, Unavailable
 from imagineai_api.jobs.claims import Claimed
+from imagineai_api.settings import read_settings
 from imagineai_vision.findings import Attribute, Defect
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Processing met an error that it did not expect."
 
 
 @flow(name="process-images", description="A shift: takes uploaded pictures as they come.", log_prints=False)
@@ -22,7 +28,7 @@ async def process_images(shift_id: UUID, minutes: float = 15, pictures: int = 20
         minutes: How long it stays open.
         pictures: After how many pictures it ends, whichever comes first.
     """
-    async with open_workplace() as place:
+    async with open_workplace(read_settings()) as place:
         shift = Shift(place, shift_id, runtime.flow_run.id, process_image)
         served = await shift.serve(minutes=minutes, pictures=pictures)
     return f"{served} pictures served"
@@ -44,8 +50,14 @@ async def process_image(place: Workplace, work: Claimed, flow_run_id: str | None
     try:
         return await _run_steps(place, work, run)
     except StepFailed as failure:
-        await run.fail(failure.end)
+        await run.fail(str(failure), failure.end)
         return f"failed: {failure}"
+    except (Superseded, Unavailable):
+        raise
+    except Exception:
+        log.exception("Image %s of job %s", work.image_id, work.job_id)
+        await run.fail(UNEXPECTED)
+        return f"failed: {UNEXPECTED}"
 
 
 async def _run_steps(place: Workplace, work: Claimed, run: ImageRun) -> str:

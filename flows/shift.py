@@ -17,6 +17,7 @@ from sqlalchemy import func, update
 
 from flows.workplace import Workplace
 from imagineai_api import dispatch
+from imagineai_api.database import interval
 from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
 from imagineai_api.jobs import claims, progress
 from imagineai_api.jobs.claims import Claimed
@@ -27,10 +28,8 @@ log = logging.getLogger(__name__)
 IDLE_POLL_S = 1.0
 """A lost wake-up costs at most this."""
 PAUSE_AFTER_OUTAGE_S = 1.0
-EXHAUSTED_EVERY_S = 2.0
 SHOWN_EVERY_S = 5.0
 SHOWN_JOBS = 200
-UNEXPECTED = "Processing met an error that it did not expect."
 
 Process = Callable[[Workplace, Claimed, str | None], Awaitable[str]]
 
@@ -112,19 +111,9 @@ class Shift:
             self._pause(error)
             await self._hand_back(work)
             return
-        except Exception:
-            log.exception("Image %s of job %s", work.image_id, work.job_id)
-            outcome = await self._fail(work)
         self._served += 1
         self._lines.append(_line(work, outcome))
         get_run_logger().info("%s: %s (job %s)", work.product_title, outcome, work.job_id)
-
-    async def _fail(self, work: Claimed) -> str:
-        place = self._place
-        with suppress(ImagineAIError):
-            async with progress.change(place.database, place.redis, work, lease_s=0) as changed:
-                await progress.fail(changed, UNEXPECTED)
-        return f"failed: {UNEXPECTED}"
 
     async def _hand_back(self, work: Claimed) -> None:
         """Put an image back for which a part was away; where the database is away, when it is there again."""
@@ -148,7 +137,7 @@ class Shift:
             .values(
                 opened_at=func.now(),
                 heartbeat_at=func.now(),
-                closes_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, minutes * 60),
+                closes_at=func.now() + interval(minutes * 60),
                 flow_run_id=self._flow_run_id,
             )
         )

@@ -90,10 +90,10 @@ class ImageRun:
                 processing_time_ms=self._elapsed_ms(),
             )
 
-    async def fail(self, end: StepEnd) -> None:
-        """End the image as failed at a step."""
+    async def fail(self, sentence: str, end: StepEnd | None = None) -> None:
+        """End the image as failed, at a step where one is to blame."""
         async with self._change() as changed:
-            await progress.fail(changed, end.error or "The step failed.", end)
+            await progress.fail(changed, sentence, end)
 
     async def _start(self, name: str) -> None:
         async with self._change() as changed:

@@ -10,7 +10,7 @@ from imagineai_api import events
 from imagineai_api.analysis.description import Writer, make_writer
 from imagineai_api.database import Database
 from imagineai_api.inference.client import InferenceClient
-from imagineai_api.settings import Settings, read_settings
+from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
 
 
@@ -27,9 +27,8 @@ class Workplace:
 
 
 @asynccontextmanager
-async def open_workplace() -> AsyncIterator[Workplace]:
-    """Connect as the environment says; close everything at the end."""
-    settings = read_settings()
+async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
+    """Connect as the settings say; close everything at the end."""
     place = Workplace(
         settings,
         Database(settings),

@@ -1,12 +1,11 @@
 """The whole service on a page."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from imagineai_api import api_docs, error_answers, events
+from imagineai_api import api_docs, background, error_answers, events
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
@@ -80,15 +79,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.tokens = Tokens(settings)
     state.passwords = Passwords()
     dispatcher = Dispatcher(settings, state.database, state.storage, state.prefect)
-    background = [
-        asyncio.create_task(work) for work in (state.hub.run(), state.models.run(), dispatcher.run())
-    ]
     try:
-        yield
+        async with background.working(state.hub.run, state.models.run, dispatcher.run):
+            yield
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
         state.models.close()
         await state.hub.close()
         await state.prefect.close()

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import Connection, Select, create_engine, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, create_engine, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -60,6 +61,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+def interval(seconds: float) -> ColumnElement[timedelta]:
+    """Give a span of time by the database's clock."""
+    return func.make_interval(0, 0, 0, 0, 0, 0, literal(seconds))
 
 
 async def page(

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import func, insert, literal, or_, select, text, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api.database import Database
+from imagineai_api.database import Database, interval
 from imagineai_api.errors import ImagineAIError, PrefectAway
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
@@ -142,15 +142,15 @@ class Dispatcher:
         return max(missing, 0)
 
     async def _open_shifts(self, connection: AsyncConnection) -> int:
-        handover = _seconds(self._settings.shift_handover_s)
+        handover = interval(self._settings.shift_handover_s)
         staying = or_(Shift.opened_at.is_(None), Shift.closes_at > func.now() + handover)
         return await connection.scalar(select(func.count()).where(Shift.closed_at.is_(None), staying)) or 0
 
     async def _bury_the_dead(self, connection: AsyncConnection) -> None:
         silent_s = self._settings.shift_heartbeat_s * MISSED_HEARTBEATS
         dead = or_(
-            Shift.heartbeat_at < func.now() - _seconds(silent_s),
-            (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - _seconds(ORDERED_FOR_S)),
+            Shift.heartbeat_at < func.now() - interval(silent_s),
+            (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - interval(ORDERED_FOR_S)),
         )
         buried = (
             update(Shift)
@@ -185,7 +185,7 @@ class Dispatcher:
             log.warning("%s is tried again in %d s: %s", kind, wait_s, error)
             return {
                 "attempts": attempts + 1,
-                "due_at": func.now() + _seconds(wait_s),
+                "due_at": func.now() + interval(wait_s),
                 "last_error": str(error),
             }
         return {"attempts": attempts + 1, "done_at": func.now(), "last_error": None}
@@ -210,7 +210,3 @@ class Dispatcher:
         )
         async with self._database.reading() as connection:
             return str(await connection.scalar(query, {"id": job_id}) or "a deleted product")
-
-
-def _seconds(seconds: float) -> Any:
-    return func.make_interval(0, 0, 0, 0, 0, 0, literal(seconds))

@@ -3,18 +3,14 @@
 import asyncio
 import json
 import logging
-import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagineai_api.errors import ImagineAIError, NoModel, NotAPicture, RegistryAway
+from imagineai_api.inference.source import BundleSource, ModelVersion
 from imagineai_api.settings import Settings
-from imagineai_vision import bundle
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.findings import Prediction
 from imagineai_vision.picture import PictureError
@@ -25,9 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POINTER = "champion.json"
-BUNDLE_MARK = "model.json"
-NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
-"""How MLflow says that an alias, a version or a model does not exist."""
 LOADED_AT_ONCE = 3
 """The champion, the one before it for an instant rollback, and one that a batch holds on to."""
 
@@ -42,21 +35,13 @@ class Served:
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-@dataclass(frozen=True)
-class ModelVersion:
-    """What the registry says of a version."""
-
-    version: str
-    run_id: str | None
-    digest: str | None
-
-
 class ModelRegistry:
     """Serves the model version that carries the champion alias."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cache = settings.model_cache
+        self._source = BundleSource(settings)
         self._slots = ThreadPoolExecutor(settings.inference_slots, "inference")
         self._loaded: dict[str, Served] = {}
         self._loading = asyncio.Lock()
@@ -82,7 +67,7 @@ class ModelRegistry:
             NoModel: The alias names nothing.
             RegistryAway: MLflow cannot be reached, or the bundle it holds is not good; the old one serves on.
         """
-        promoted = await asyncio.to_thread(self._look_up, None)
+        promoted = await asyncio.to_thread(self._source.champion)
         if self.champion is None or self.champion.version != promoted.version:
             self.champion = await self._load(promoted)
             await asyncio.to_thread(self._remember, promoted)
@@ -135,7 +120,7 @@ class ModelRegistry:
             return self.champion
         if version in self._loaded:
             return self._loaded[version]
-        return await self._load(await asyncio.to_thread(self._look_up, version))
+        return await self._load(await asyncio.to_thread(self._source.version, version))
 
     async def _load(self, promoted: ModelVersion) -> Served:
         async with self._loading:
@@ -154,7 +139,7 @@ class ModelRegistry:
     def _open(self, promoted: ModelVersion) -> Served:
         from imagineai_vision.engine import Engine  # slow to import, and only this thread waits
 
-        folder = self._fetch(promoted)
+        folder = self._source.fetch(promoted)
         try:
             engine = Engine.open(folder, device=self._settings.inference_device)
         except BundleError as error:
@@ -177,52 +162,3 @@ class ModelRegistry:
         fresh = self._cache / f"{POINTER}.new"
         fresh.write_text(json.dumps(promoted.__dict__))
         fresh.replace(self._cache / POINTER)
-
-    def _fetch(self, promoted: ModelVersion) -> Path:
-        folder = (
-            self._cache / f"{self._settings.model_name}-{promoted.version}-{(promoted.digest or '')[:12]}"
-        )
-        if not folder.exists():
-            self._download(promoted, folder)
-        if promoted.digest is not None and bundle.digest(folder) != promoted.digest:
-            shutil.rmtree(folder)
-            raise RegistryAway(
-                f"The bundle of version {promoted.version} is not the one that was registered."
-            )
-        return folder
-
-    def _download(self, promoted: ModelVersion, folder: Path) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache) as arriving:
-            self._mlflow("download", promoted.version, arriving)
-            mark = next(Path(arriving).rglob(BUNDLE_MARK), None)
-            if mark is None:
-                raise RegistryAway(f"Model version {promoted.version} holds no bundle.")
-            mark.parent.replace(folder)
-
-    def _look_up(self, version: str | None) -> ModelVersion:
-        found = self._mlflow("look up", version)
-        return ModelVersion(str(found.version), found.run_id, found.tags.get("bundle.sha256"))
-
-    def _mlflow(self, what: str, version: str | None, folder: str | None = None) -> Any:
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        from mlflow.artifacts import download_artifacts  # slow to import, and only this thread waits
-        from mlflow.exceptions import MlflowException, RestException
-        from mlflow.tracking import MlflowClient
-
-        uri, name = self._settings.mlflow_tracking_uri, self._settings.model_name
-        try:
-            if what == "download":
-                return download_artifacts(f"models:/{name}/{version}", dst_path=folder, tracking_uri=uri)
-            client = MlflowClient(uri, uri)
-            if version is not None:
-                return client.get_model_version(name, version)
-            return client.get_model_version_by_alias(name, self._settings.model_alias)
-        except RestException as error:
-            if what == "look up" and error.error_code in NOT_THERE:
-                raise NoModel(f"{name} has no version {version or self._settings.model_alias}.") from error
-            raise RegistryAway(f"MLflow refused to {what}: {error.error_code}.") from error
-        except (MlflowException, OSError) as error:
-            raise RegistryAway(f"MLflow did not answer: {type(error).__name__}.") from error

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api.database import Database
+from imagineai_api.database import Database, interval
 from imagineai_api.tables import JobImage, JobStep
 
 CLAIM = text("""
@@ -91,7 +91,7 @@ async def exhausted(database: Database, *, queue: str, max_attempts: int) -> lis
 
 async def extend(connection: AsyncConnection, works: Sequence[Claimed], lease_s: float) -> None:
     """Keep the leases of images that are still being worked on; one that was lost stays lost."""
-    until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+    until = func.now() + interval(lease_s)
     for work in works:
         await connection.execute(update(JobImage).where(*held(work)).values(lease_until=until))
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import events
-from imagineai_api.database import Database
+from imagineai_api.database import Database, interval
 from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
 from imagineai_api.events import Event
 from imagineai_api.jobs import claims, endings
@@ -135,11 +135,7 @@ async def change(database: Database, redis: Redis, work: Claimed, *, lease_s: fl
     """
     async with database.transaction() as connection:
         seq, reached = await _lock(connection, work)
-        held = (
-            update(JobImage)
-            .where(*claims.held(work))
-            .values(lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s))
-        )
+        held = update(JobImage).where(*claims.held(work)).values(lease_until=func.now() + interval(lease_s))
         if (await connection.execute(held)).rowcount == 0:
             raise Superseded
         changed = Change(connection, work, seq, reached)

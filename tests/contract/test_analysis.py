@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from imagineai_client import picture
-from tests.contract.wire import at_once, small_photo
+from tests.contract.wire import CATEGORIES, at_once, small_photo
 
 FIELDS = {
     "id",
@@ -26,19 +26,6 @@ FIELDS = {
 }
 EXTRA_FIELDS = {"category", "subcategory", "defect_score"}
 UNKNOWN = str(uuid.uuid4())
-CATEGORIES = [
-    "electronics",
-    "clothing",
-    "footwear",
-    "furniture",
-    "jewelry",
-    "toys",
-    "sports",
-    "home_garden",
-    "automotive",
-    "books",
-    "other",
-]
 COLORS = [
     "black",
     "white",

@@ -17,6 +17,19 @@ from websockets.sync.client import connect
 PASSWORD = "a long enough password"
 PATIENCE_S = 90
 ENDED = {"completed", "failed", "cancelled"}
+CATEGORIES = [
+    "electronics",
+    "clothing",
+    "footwear",
+    "furniture",
+    "jewelry",
+    "toys",
+    "sports",
+    "home_garden",
+    "automotive",
+    "books",
+    "other",
+]
 
 
 def keeps_the_forms(response):

@@ -7,13 +7,9 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
-from flows.workplace import Workplace
-from imagineai_api import events
-from imagineai_api.analysis.description import make_writer
-from imagineai_api.database import Database, migrate
-from imagineai_api.inference.client import InferenceClient
+from flows.workplace import open_workplace
+from imagineai_api.database import migrate
 from imagineai_api.settings import Settings
-from imagineai_api.storage import Storage
 from imagineai_api.tables import Product, User
 from imagineai_api.uploads import service as uploads
 from tests import platforms
@@ -39,19 +35,8 @@ def settings(tmp_path_factory):
 @pytest.fixture(scope="session")
 async def place(settings):
     """What a worker works with."""
-    place = Workplace(
-        settings,
-        Database(settings),
-        events.connect(settings),
-        Storage(settings),
-        InferenceClient(settings),
-        make_writer(settings),
-    )
-    yield place
-    await place.inference.close()
-    place.storage.close()
-    await place.redis.aclose()
-    await place.database.close()
+    async with open_workplace(settings) as place:
+        yield place
 
 
 @pytest.fixture
