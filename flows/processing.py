@@ -8,7 +8,7 @@ from prefect import flow, runtime
 from flows.shift import Shift
 from flows.steps import ImageRun, StepFailed
 from flows.workplace import Workplace, open_workplace
-from imagineai_api import request_log
+from imagineai_api import request_log, tracing
 from imagineai_api.errors import ObjectChanged, Superseded, Unavailable
 from imagineai_api.jobs.claims import Claimed
 from imagineai_api.settings import read_settings
@@ -47,6 +47,13 @@ async def process_image(place: Workplace, work: Claimed, flow_run_id: str | None
     request_log.request_id.set(work.request_id)
     request_log.job_id.set(str(work.job_id))
     run = ImageRun(place, work, flow_run_id)
+    with tracing.continued(
+        "process image", {tracing.TRACEPARENT: work.traceparent}, _facts(work, flow_run_id)
+    ):
+        return await _run(place, work, run)
+
+
+async def _run(place: Workplace, work: Claimed, run: ImageRun) -> str:
     try:
         return await _run_steps(place, work, run)
     except StepFailed as failure:
@@ -96,6 +103,16 @@ async def read_image(place: Workplace, work: Claimed) -> bytes:
     if work.s3_key is None or work.etag is None:
         raise ObjectChanged("The picture was deleted before it was processed.")
     return await place.storage.get(work.s3_key, work.etag)
+
+
+def _facts(work: Claimed, flow_run_id: str | None) -> dict[str, str | int | None]:
+    return {
+        "job_id": str(work.job_id),
+        "image_id": str(work.image_id),
+        "request_id": work.request_id,
+        "attempt": work.attempts,
+        "flow_run_id": flow_run_id,
+    }
 
 
 def _attribute(found: Attribute) -> dict[str, object]:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from flows.workplace import Workplace
+from imagineai_api import tracing
 from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.description import Description
 from imagineai_api.errors import ImagineAIError
@@ -68,7 +69,8 @@ class ImageRun:
         await self._start(name)
         report = Report()
         try:
-            yield report
+            with tracing.tracer.start_as_current_span(name):
+                yield report
         except ImagineAIError as error:
             if progress.is_fault(error):
                 raise StepFailed(StepEnd(name, "failed", report.duration_ms(), error=str(error))) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from imagineai_api import events
+from imagineai_api import events, tracing
 from imagineai_api.analysis.description import Writer, make_writer
 from imagineai_api.database import Database
 from imagineai_api.inference.client import InferenceClient
@@ -29,6 +29,7 @@ class Workplace:
 @asynccontextmanager
 async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
     """Connect as the settings say; close everything at the end."""
+    tracing.start(settings, "imagineai-flows")
     place = Workplace(
         settings,
         Database(settings),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from imagineai_api import request_log
+from imagineai_api import request_log, tracing
 from imagineai_api.database import migrate
 from imagineai_api.errors import ImagineAIError
 from imagineai_api.settings import Settings, read_settings
@@ -36,10 +36,11 @@ def main() -> int:
 async def _serve(settings: Settings) -> None:
     # Imported late: a wrong setting is told in half a second, not after the whole service was loaded.
     from imagineai_api.app import create_app
-    from imagineai_api.inference.routes import create_internal_app
+    from imagineai_api.internal import create_internal_app
 
+    tracing.start(settings, "imagineai-api")
     app = create_app(settings)
-    internal_app = create_internal_app(app.state.models, settings.inference_secret)
+    internal_app = create_internal_app(app)
     public = _Server(_config(app, settings.api_host, settings.api_port))
     internal = _Server(
         _config(internal_app, settings.inference_host, settings.inference_port, lifespan="off")

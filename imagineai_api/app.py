@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from imagineai_api import api_docs, background, error_answers, events
+from imagineai_api import api_docs, background, error_answers, events, tracing
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
@@ -19,6 +19,7 @@ from imagineai_api.inference.registry import ModelRegistry
 from imagineai_api.jobs import routes as jobs
 from imagineai_api.limits import Limits
 from imagineai_api.live import routes as live
+from imagineai_api.metrics import CountedRequests
 from imagineai_api.origins import AllowedOrigins
 from imagineai_api.products import routes as products
 from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json" if settings.development else None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        telemetry=tracing.of_requests(),
     )
     app.state.settings = settings
     app.state.models = ModelRegistry(settings)
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog)
+    app.add_middleware(CountedRequests)
     return app
 
 

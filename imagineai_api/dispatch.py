@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 CHANNEL = "imagineai_jobs"
 KEEPER_LOCK = 7_463_002
 """The advisory lock that lets one replica at a time order shifts."""
-ORDERED_FOR_S = 60
+OVERDUE_AFTER_S = 60
+"""For an ordered shift that has not opened for so long another one is ordered; it may still open."""
+GIVEN_UP_AFTER_S = 300
 """An ordered shift that has not opened for so long is given up."""
 MISSED_HEARTBEATS = 8
 RELAY_AT_ONCE = 20
@@ -143,14 +145,15 @@ class Dispatcher:
 
     async def _open_shifts(self, connection: AsyncConnection) -> int:
         handover = interval(self._settings.shift_handover_s)
-        staying = or_(Shift.opened_at.is_(None), Shift.closes_at > func.now() + handover)
+        expected = Shift.opened_at.is_(None) & (Shift.ordered_at > func.now() - interval(OVERDUE_AFTER_S))
+        staying = or_(expected, Shift.closes_at > func.now() + handover)
         return await connection.scalar(select(func.count()).where(Shift.closed_at.is_(None), staying)) or 0
 
     async def _bury_the_dead(self, connection: AsyncConnection) -> None:
         silent_s = self._settings.shift_heartbeat_s * MISSED_HEARTBEATS
         dead = or_(
             Shift.heartbeat_at < func.now() - interval(silent_s),
-            (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - interval(ORDERED_FOR_S)),
+            (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - interval(GIVEN_UP_AFTER_S)),
         )
         buried = (
             update(Shift)

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
+from imagineai_api import metrics
 from imagineai_api.errors import TooManyRequests
 from imagineai_api.settings import Settings
 
@@ -109,6 +110,7 @@ class Limits:
             log.warning("Sockets are not counted, Redis is away: %s", error)
             return None
         if not taken:
+            metrics.rate_limited.labels("websocket").inc()
             log.warning("A socket was refused: user %s has %d open", user_id, self._sockets_per_user)
             raise TooManyRequests(f"At most {self._sockets_per_user} sockets may be open at once.")
         return place
@@ -134,6 +136,7 @@ class Limits:
             return
         window = await limiter.get_window_stats(rate, tier.value, who)
         wait_s = max(1, math.ceil(window.reset_time - time.time()))
+        metrics.rate_limited.labels(tier.value).inc()
         log.warning("Rate limit %s reached by %s", tier.value, who)
         raise TooManyRequests(
             f"At most {rate.amount} requests in {rate.get_expiry()} seconds: wait {wait_s} seconds.",

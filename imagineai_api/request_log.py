@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imagineai_api import tracing
+
 log = logging.getLogger(__name__)
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
@@ -34,6 +36,7 @@ class JsonLines(logging.Formatter):
             "message": redact(record.getMessage()),
             "request_id": request_id.get(),
             "job_id": job_id.get(),
+            "trace_id": tracing.trace_id(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     bedrock_fallback: bool = False
     """True: a Bedrock failure is answered by the local writer; False: it fails the step in words."""
 
+    otel_exporter_otlp_endpoint: str | None = None
+    """Where traces go, by OTLP over HTTP, such as http://collector:4318; unset: nothing is traced."""
+
     @property
     def development(self) -> bool:
         """Whether the service runs in development, where /docs exists and weak keys pass."""
@@ -116,7 +119,12 @@ class Settings(BaseSettings):
         return _comma_separated(self.cors_origins)
 
     @field_validator(
-        "s3_endpoint_url", "bedrock_model_id", "bedrock_region", "bedrock_endpoint_url", mode="before"
+        "s3_endpoint_url",
+        "bedrock_model_id",
+        "bedrock_region",
+        "bedrock_endpoint_url",
+        "otel_exporter_otlp_endpoint",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -137,7 +145,13 @@ class Settings(BaseSettings):
             raise ValueError("must look like redis://:password@host:port/0")
         return value
 
-    @field_validator("s3_endpoint_url", "mlflow_tracking_uri", "prefect_api_url", "inference_url")
+    @field_validator(
+        "s3_endpoint_url",
+        "mlflow_tracking_uri",
+        "prefect_api_url",
+        "inference_url",
+        "otel_exporter_otlp_endpoint",
+    )
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
         if value is not None and (

@@ -253,6 +253,7 @@ class Job(Table):
         Index("ix_jobs_newest", "user_id", text("created_at DESC"), text("id DESC")),
         Index("ix_jobs_product", "product_id"),
         Index("ix_jobs_open", "created_at", postgresql_where=text("status IN ('queued', 'processing')")),
+        Index("ix_jobs_ended", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
     )
 
     id: Mapped[UUID] = primary_key()
@@ -265,6 +266,8 @@ class Job(Table):
     model_version: Mapped[str | None]
     """A batch keeps to the version it began with."""
     request_id: Mapped[str | None]
+    traceparent: Mapped[str | None]
+    """The span that asked for it, as W3C Trace Context writes it."""
     error_message: Mapped[str | None]
     event_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """The number of the job's newest event."""

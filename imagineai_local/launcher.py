@@ -179,7 +179,9 @@ class _Launcher:
         kept = self._supervisor.kept.values()
         rows = [(each.part.title, each.part.address) for each in kept if each.part.address]
         if "api" in self._supervisor.kept:
-            rows.append(("API description", f"{self._configuration.variables['IMAGINEAI_URL']}/docs"))
+            variables = self._configuration.variables
+            rows.append(("API description", f"{variables['IMAGINEAI_URL']}/docs"))
+            rows.append(("Metrics", f"{variables['INFERENCE_URL']}/metrics"))
         rows += [(name, "external, as the variable says") for name in self._configuration.external]
         home = self._configuration.home
         return [*rows, ("Variables", str(home.env_file)), ("Logs", str(home.logs))]

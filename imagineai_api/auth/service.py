@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import metrics
 from imagineai_api.auth.passwords import Passwords
 from imagineai_api.auth.schemas import TokenPair
 from imagineai_api.database import Database
@@ -60,10 +61,12 @@ async def log_in(
         found = (await connection.execute(query)).one_or_none()
     right = await passwords.matches(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:
+        metrics.logins.labels("refused").inc()
         log.warning("A login was refused", extra={"fields": {"user_id": str(found.id) if found else None}})
         raise Unauthorized(REFUSED)
     async with database.transaction() as connection:
         pair = await _issue(connection, tokens, found.id, family=uuid4())
+    metrics.logins.labels("accepted").inc()
     log.info("User %s logged in", found.id)
     return pair
 
@@ -82,6 +85,7 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
         pair = await _rotate(connection, tokens, claims.token_id)
         if pair is None:
             await _kill_family(connection, claims.token_id)
+    metrics.refreshes.labels("refused" if pair is None else "accepted").inc()
     if pair is None:
         raise Unauthorized(DEAD_TOKEN)
     return pair

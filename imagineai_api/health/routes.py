@@ -1,18 +1,11 @@
 """GET /health and /ready."""
 
-import asyncio
-from collections.abc import Awaitable
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from imagineai_api import events
 from imagineai_api.error_answers import errors
-from imagineai_api.errors import ImagineAIError
-
-FATAL = frozenset({"database", "redis", "storage"})
-CHECK_TIMEOUT_S = 5
+from imagineai_api.health import service as health
 
 router = APIRouter(tags=["Health Checks"])
 
@@ -44,31 +37,7 @@ async def get_health() -> Health:
 )
 async def get_readiness(request: Request) -> JSONResponse:
     """Check every part. Models and Prefect are told, not fatal: uploads are accepted and wait for them."""
-    state = request.app.state
-    parts = {
-        "database": state.database.check(),
-        "redis": events.check(state.redis),
-        "storage": state.storage.check(),
-        "models": _models(request),
-        "prefect": state.prefect.check(),
-    }
-    outcomes = await asyncio.gather(*(_outcome(check) for check in parts.values()))
-    checks = dict(zip(parts, outcomes, strict=True))
-    ready = all(checks[part] == "ok" for part in FATAL)
+    checks = await health.check_parts(request.app.state)
+    ready = health.is_ready(checks)
     body = Readiness(status="ready" if ready else "not_ready", checks=checks)
     return JSONResponse(body.model_dump(), status_code=200 if ready else 503)
-
-
-async def _models(request: Request) -> None:
-    request.app.state.models.check()
-
-
-async def _outcome(check: Awaitable[None]) -> str:
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await check
-    except ImagineAIError as error:
-        return f"error: {error}"
-    except TimeoutError:
-        return f"error: no answer within {CHECK_TIMEOUT_S} seconds"
-    return "ok"

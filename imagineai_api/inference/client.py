@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from imagineai_api import tracing
 from imagineai_api.errors import BadGateway, InferenceAway, NoModel, NotAPicture
 from imagineai_api.inference.routes import SECRET_HEADER, VERSION_HEADER
 from imagineai_api.settings import Settings
@@ -35,7 +36,7 @@ class InferenceClient:
             NotAPicture: The bytes do not decode.
             BadGateway: The service answered with an error that it did not expect.
         """
-        headers = {} if version is None else {VERSION_HEADER: version}
+        headers = tracing.headers() | ({} if version is None else {VERSION_HEADER: version})
         answer = await self._ask("POST", "/predict", content=image, headers=headers)
         return Prediction.from_dict(answer["prediction"]), answer["model_version"]
 

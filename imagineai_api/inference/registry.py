@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from imagineai_api import metrics
 from imagineai_api.errors import ImagineAIError, NoModel, NotAPicture, RegistryAway
+from imagineai_api.inference.measurement import measured
 from imagineai_api.inference.source import BundleSource, ModelVersion
 from imagineai_api.settings import Settings
 from imagineai_vision.bundle import BundleError
@@ -69,7 +71,7 @@ class ModelRegistry:
         """
         promoted = await asyncio.to_thread(self._source.champion)
         if self.champion is None or self.champion.version != promoted.version:
-            self.champion = await self._load(promoted)
+            self._serve(await self._load(promoted))
             await asyncio.to_thread(self._remember, promoted)
             log.info("Serving %s version %s", self._settings.model_name, promoted.version)
         self.problem = None
@@ -89,12 +91,14 @@ class ModelRegistry:
             NotAPicture: The bytes do not decode.
         """
         served = await self._served(version)
-        try:
-            prediction = await asyncio.get_running_loop().run_in_executor(
-                self._slots, served.engine.predict, image
-            )
-        except PictureError as error:
-            raise NotAPicture(str(error)) from error
+        with measured(served.version) as measurement:
+            try:
+                prediction = await asyncio.get_running_loop().run_in_executor(
+                    self._slots, served.engine.predict, image
+                )
+            except PictureError as error:
+                raise NotAPicture(str(error)) from error
+            measurement.durations_ms = prediction.durations_ms
         return prediction, served.version
 
     def check(self) -> None:
@@ -151,12 +155,18 @@ class ModelRegistry:
         if not pointer.exists():
             return
         try:
-            self.champion = self._open(ModelVersion(**json.loads(pointer.read_text())))
+            champion = self._open(ModelVersion(**json.loads(pointer.read_text())))
         except (ImagineAIError, ValueError, TypeError) as error:
             log.warning("The last good model was not loaded from disk: %s", error)
             return
-        self._loaded[self.champion.version] = self.champion
-        log.info("Serving version %s from disk until MLflow answers", self.champion.version)
+        self._loaded[champion.version] = champion
+        self._serve(champion)
+        log.info("Serving version %s from disk until MLflow answers", champion.version)
+
+    def _serve(self, champion: Served) -> None:
+        self.champion = champion
+        metrics.model_served.clear()
+        metrics.model_served.labels(self._settings.model_name, champion.version, champion.run_id or "").set(1)
 
     def _remember(self, promoted: ModelVersion) -> None:
         fresh = self._cache / f"{POINTER}.new"

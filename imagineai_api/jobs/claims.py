@@ -25,7 +25,7 @@ WITH open AS (
     RETURNING job_images.*
 )
 SELECT claimed.job_id, claimed.image_id, claimed.lease_token, claimed.attempts,
-       jobs.job_type, jobs.total_images, jobs.request_id, jobs.model_version,
+       jobs.job_type, jobs.total_images, jobs.request_id, jobs.traceparent, jobs.model_version,
        product_images.s3_key, product_images.etag, products.title AS product_title
 FROM claimed JOIN jobs ON jobs.id = claimed.job_id
 LEFT JOIN product_images ON product_images.id = claimed.image_id
@@ -53,6 +53,7 @@ class Claimed:
     job_type: str
     total_images: int
     request_id: str | None = None
+    traceparent: str | None = None
     model_version: str | None = None
     s3_key: str | None = None
     etag: str | None = None

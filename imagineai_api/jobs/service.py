@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import database, dispatch
+from imagineai_api import database, dispatch, tracing
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
@@ -45,6 +45,7 @@ async def start(
             job_type=job_type,
             total_images=len(image_ids),
             request_id=request_id,
+            traceparent=tracing.traceparent(),
         )
     )
     await connection.execute(
