@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
-from imagineai_api import events
 from imagineai_api.analysis.description import Writer, make_writer
 from imagineai_api.database import Database
 from imagineai_api.inference.client import InferenceClient
+from imagineai_api.redis_link import RedisLink
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
 
@@ -20,7 +18,7 @@ class Workplace:
 
     settings: Settings
     database: Database
-    redis: Redis
+    redis: RedisLink
     storage: Storage
     inference: InferenceClient
     writer: Writer
@@ -32,7 +30,7 @@ async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
     place = Workplace(
         settings,
         Database(settings),
-        events.connect(settings),
+        RedisLink(settings),
         Storage(settings),
         InferenceClient(settings),
         make_writer(settings),
@@ -42,5 +40,5 @@ async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
     finally:
         await place.inference.close()
         place.storage.close()
-        await place.redis.aclose()
+        await place.redis.close()
         await place.database.close()

@@ -6,6 +6,7 @@ open, and creates one run of ``process-batch`` for each batch.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,7 @@ from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.database import Database, interval
-from imagineai_api.errors import ImagineAIError, PrefectAway
+from imagineai_api.errors import DatabaseAway, ImagineAIError, PrefectAway
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
 from imagineai_api.tables import Outbox, Shift
@@ -100,6 +101,7 @@ class Dispatcher:
         self._database = database
         self._storage = storage
         self._prefect = prefect
+        self._no_burials_before = 0.0
         self._relays: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "delete_objects": self._delete_objects,
             "cancel_flow_run": self._cancel_flow_run,
@@ -108,12 +110,17 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work for ever; whatever is away is tried again at the next turn."""
+        async with asyncio.TaskGroup() as group:
+            # Apart, so that objects which cannot be deleted keep no shift from being ordered.
+            group.create_task(self._repeat(self.relay))
+            group.create_task(self._repeat(self.keep_shifts_open))
+
+    async def _repeat(self, turn: Callable[[], Awaitable[int]]) -> None:
         while True:
-            for turn in (self.relay, self.keep_shifts_open):
-                try:
-                    await turn()
-                except ImagineAIError as error:
-                    log.warning("%s waits: %s", turn.__name__, error)
+            try:
+                await turn()
+            except ImagineAIError as error:
+                log.warning("%s waits: %s", turn.__name__, error)
             await asyncio.sleep(self._settings.dispatch_poll_s)
 
     async def relay(self) -> int:
@@ -124,18 +131,32 @@ class Dispatcher:
         in_order = due.order_by(Outbox.id).limit(RELAY_AT_ONCE).with_for_update(skip_locked=True)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(in_order)).all()
+            failed: set[str] = set()
             for row in rows:
+                if row.kind in failed:
+                    continue  # due again at the next turn; what they need together is away
                 values = await self._try(row.kind, row.payload, row.attempts)
                 await connection.execute(update(Outbox).where(Outbox.id == row.id).values(**values))
+                if "done_at" not in values:
+                    failed.add(row.kind)
         return len(rows)
 
     async def keep_shifts_open(self) -> int:
         """Order the shifts that are missing; returns how many."""
+        try:
+            return await self._keep_shifts_open()
+        except DatabaseAway:
+            # The shifts could not beat either: each gets the time to do so before it is taken for dead.
+            self._no_burials_before = time.monotonic() + self._silent_s()
+            raise
+
+    async def _keep_shifts_open(self) -> int:
         async with self._database.transaction() as connection:
             lock = select(func.pg_try_advisory_xact_lock(KEEPER_LOCK))
             if not await connection.scalar(lock):
                 return 0
-            await self._bury_the_dead(connection)
+            if time.monotonic() >= self._no_burials_before:
+                await self._bury_the_dead(connection)
             missing = self._settings.shifts - await self._open_shifts(connection)
             for _ in range(missing):
                 await self._order_shift(connection)
@@ -147,9 +168,8 @@ class Dispatcher:
         return await connection.scalar(select(func.count()).where(Shift.closed_at.is_(None), staying)) or 0
 
     async def _bury_the_dead(self, connection: AsyncConnection) -> None:
-        silent_s = self._settings.shift_heartbeat_s * MISSED_HEARTBEATS
         dead = or_(
-            Shift.heartbeat_at < func.now() - interval(silent_s),
+            Shift.heartbeat_at < func.now() - interval(self._silent_s()),
             (Shift.opened_at.is_(None)) & (Shift.ordered_at < func.now() - interval(ORDERED_FOR_S)),
         )
         buried = (
@@ -163,6 +183,9 @@ class Dispatcher:
                 log.warning("Shift %s gave no sign of life, it is closed", flow_run_id)
                 payload = {"flow_run_id": flow_run_id, "state": "CRASHED"}
                 await connection.execute(insert(Outbox).values(kind="cancel_flow_run", payload=payload))
+
+    def _silent_s(self) -> float:
+        return self._settings.shift_heartbeat_s * MISSED_HEARTBEATS
 
     async def _order_shift(self, connection: AsyncConnection) -> None:
         shift_id = uuid4()

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from imagineai_api import events
 from imagineai_api.error_answers import errors
 from imagineai_api.errors import ImagineAIError
 
@@ -47,7 +46,7 @@ async def get_readiness(request: Request) -> JSONResponse:
     state = request.app.state
     parts = {
         "database": state.database.check(),
-        "redis": events.check(state.redis),
+        "redis": state.redis.check(),
         "storage": state.storage.check(),
         "models": _models(request),
         "prefect": state.prefect.check(),
