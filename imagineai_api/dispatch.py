@@ -19,7 +19,7 @@ from imagineai_api.database import Database, interval
 from imagineai_api.errors import DatabaseAway, ImagineAIError, PrefectAway
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
-from imagineai_api.tables import Outbox, Shift
+from imagineai_api.tables import Job, Outbox, Shift
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,16 @@ ORDERED_FOR_S = 60
 MISSED_HEARTBEATS = 8
 RELAY_AT_ONCE = 20
 BACKOFF_MAX_S = 60
+BATCH_SILENT_S = 60
+"""A run that has let a lease lapse for so long is dead, whatever Prefect says of it."""
+UNATTENDED_BATCHES = text("""
+SELECT jobs.id, jobs.flow_run_id, bool_or(lease_until < now() - make_interval(secs => :silent_s)) AS silent
+FROM jobs JOIN job_images ON job_images.job_id = jobs.id AND job_images.status IN ('queued', 'processing')
+WHERE jobs.job_type = 'batch' AND jobs.status IN ('queued', 'processing') AND jobs.flow_run_id IS NOT NULL
+GROUP BY jobs.id
+HAVING bool_and(lease_until IS NULL OR lease_until < now())
+LIMIT 20
+""")
 TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -73,6 +83,11 @@ class Prefect:
         run = await self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body)
         return str(run["id"])
 
+    async def has_ended(self, flow_run_id: str) -> bool:
+        """Say whether a run is over, however it went; a run that Prefect has forgotten is."""
+        runs = await self._ask("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+        return not runs or runs[0]["state_type"] in TERMINAL
+
     async def end_run(self, flow_run_id: str, state: str, message: str) -> None:
         """Give a run that is no longer alive its final state; a run that has ended keeps its own."""
         run = await self._ask("GET", f"/flow_runs/{flow_run_id}")
@@ -114,6 +129,7 @@ class Dispatcher:
             # Apart, so that objects which cannot be deleted keep no shift from being ordered.
             group.create_task(self._repeat(self.relay))
             group.create_task(self._repeat(self.keep_shifts_open))
+            group.create_task(self._repeat(self.revive_batches))
 
     async def _repeat(self, turn: Callable[[], Awaitable[int]]) -> None:
         while True:
@@ -149,6 +165,21 @@ class Dispatcher:
             # The shifts could not beat either: each gets the time to do so before it is taken for dead.
             self._no_burials_before = time.monotonic() + self._silent_s()
             raise
+
+    async def revive_batches(self) -> int:
+        """Order another run for each batch whose run has ended before it; returns how many."""
+        async with self._database.reading() as connection:
+            unattended = (await connection.execute(UNATTENDED_BATCHES, {"silent_s": BATCH_SILENT_S})).all()
+        revived = 0
+        for batch in unattended:
+            if not await self._prefect.has_ended(batch.flow_run_id):
+                if not batch.silent:
+                    continue
+                await self._prefect.end_run(batch.flow_run_id, "CRASHED", "It gave no sign of life.")
+            log.warning("Flow run %s ended before its batch %s", batch.flow_run_id, batch.id)
+            await self._order_batch(batch.id, f"{batch.id}:{batch.flow_run_id}")
+            revived += 1
+        return revived
 
     async def _keep_shifts_open(self) -> int:
         async with self._database.transaction() as connection:
@@ -221,11 +252,15 @@ class Dispatcher:
         await self._prefect.end_run(payload["flow_run_id"], state, "Ended by ImagineAI.")
 
     async def _start_batch(self, payload: dict[str, Any]) -> None:
-        job_id = payload["job_id"]
-        title = await self._title(UUID(job_id))
-        await self._prefect.create_run(
-            self._settings.process_batch_deployment, f"batch of {title}"[:100], {"job_id": job_id}, job_id
-        )
+        await self._order_batch(UUID(payload["job_id"]), payload["job_id"])
+
+    async def _order_batch(self, job_id: UUID, key: str) -> None:
+        name = f"batch of {await self._title(job_id)}"[:100]
+        deployment = self._settings.process_batch_deployment
+        run = await self._prefect.create_run(deployment, name, {"job_id": str(job_id)}, key)
+        ordered = update(Job).where(Job.id == job_id, Job.completed_at.is_(None)).values(flow_run_id=run)
+        async with self._database.transaction() as connection:
+            await connection.execute(ordered)
 
     async def _title(self, job_id: UUID) -> str:
         query = text(
