@@ -7,6 +7,7 @@ from prefect import flow, runtime
 
 from flows.shift import Shift
 from flows.steps import ImageRun, StepFailed
+from flows.stopping import on_stop
 from flows.workplace import Workplace, open_workplace
 from imagineai_api import request_log, tracing
 from imagineai_api.errors import ObjectChanged, Superseded, Unavailable
@@ -30,7 +31,8 @@ async def process_images(shift_id: UUID, minutes: float = 15, pictures: int = 20
     """
     async with open_workplace(read_settings()) as place:
         shift = Shift(place, shift_id, runtime.flow_run.id, process_image)
-        served = await shift.serve(minutes=minutes, pictures=pictures)
+        with on_stop(shift.stop):
+            served = await shift.serve(minutes=minutes, pictures=pictures)
     return f"{served} pictures served"
 
 

@@ -11,10 +11,12 @@ from uuid import UUID
 
 import psycopg
 from prefect.artifacts import acreate_table_artifact
-from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import func, update
 
+from flows.display import display
+from flows.stopping import FINISH_S
 from flows.workplace import Workplace
 from imagineai_api import dispatch
 from imagineai_api.database import interval
@@ -27,6 +29,14 @@ log = logging.getLogger(__name__)
 
 IDLE_POLL_S = 1.0
 """A lost wake-up costs at most this."""
+LISTENING: dict[str, str | int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "application_name": "imagineai-shift",
+}
+"""A server that has vanished is noticed within half a minute; until then the poll finds the jobs."""
 PAUSE_AFTER_OUTAGE_S = 1.0
 SHOWN_EVERY_S = 5.0
 SHOWN_JOBS = 200
@@ -39,11 +49,13 @@ class Shift:
 
     def __init__(self, place: Workplace, shift_id: UUID, flow_run_id: str | None, process: Process) -> None:
         self._place = place
+        self._stopping = False
         self._id = shift_id
         self._flow_run_id = flow_run_id
         self._process = process
         self._woken = asyncio.Event()
         self._held: dict[asyncio.Task[None], Claimed] = {}
+        self._going_back = 0
         self._served = 0
         self._shown = 0
         self._lines: deque[dict[str, str]] = deque(maxlen=SHOWN_JOBS)
@@ -57,20 +69,27 @@ class Shift:
         ends_at = time.monotonic() + minutes * 60
         tasks = [asyncio.create_task(work()) for work in (self._listen, self._stay_alive, self._show)]
         try:
-            while time.monotonic() < ends_at and self._served < pictures:
+            while not self._stopping and time.monotonic() < ends_at and self._served < pictures:
                 await self._take(min(ends_at - time.monotonic(), IDLE_POLL_S))
             await self._finish_held()
         finally:
-            for task in tasks:
+            for task in (*self._held, *tasks):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._held, *tasks, return_exceptions=True)
             await self._close()
         return self._served
+
+    def stop(self) -> None:
+        """Take no more jobs, and end when those that are held are finished."""
+        self._stopping = True
+        self._woken.set()
 
     async def _take(self, wait_s: float) -> None:
         """Claim what fits and start it, or wait for a wake-up, a free hand or the poll."""
         free = self._place.settings.shift_concurrency - len(self._held)
-        claimed = await self._claim(free) if free > 0 and time.monotonic() >= self._pause_until else []
+        # What goes back keeps its attempts only as long as nobody, this shift included, claims it before.
+        able = free > 0 and not self._going_back and time.monotonic() >= self._pause_until
+        claimed = await self._claim(free) if able else []
         for work in claimed:
             task = asyncio.create_task(self._work(work))
             self._held[task] = work
@@ -111,18 +130,19 @@ class Shift:
             self._pause(error)
             await self._hand_back(work)
             return
+        except asyncio.CancelledError:
+            await self._hand_back(work)
+            raise
         self._served += 1
         self._lines.append(_line(work, outcome))
         get_run_logger().info("%s: %s (job %s)", work.product_title, outcome, work.job_id)
 
     async def _hand_back(self, work: Claimed) -> None:
-        """Put an image back for which a part was away; where the database is away, when it is there again."""
-        while True:
-            try:
-                return await claims.hand_back(self._place.database, work)
-            except ImagineAIError as error:
-                log.warning("Image %s waits to be handed back: %s", work.image_id, error)
-                await asyncio.sleep(PAUSE_AFTER_OUTAGE_S)
+        self._going_back += 1
+        try:
+            await claims.hand_back_in_time(self._place.database, work)
+        finally:
+            self._going_back -= 1
 
     def _pause(self, error: ImagineAIError) -> None:
         if not self._away:
@@ -146,17 +166,14 @@ class Shift:
 
     async def _close(self) -> None:
         closed = update(ShiftRow).where(ShiftRow.id == self._id).values(closed_at=func.now())
-        for work in list(self._held.values()):
-            with suppress(ImagineAIError):
-                await claims.hand_back(self._place.database, work)
         with suppress(ImagineAIError):
             async with self._place.database.transaction() as connection:
                 await connection.execute(closed)
         await self._show_lines()
 
     async def _finish_held(self) -> None:
-        while self._held:
-            await asyncio.wait(list(self._held), return_when=asyncio.ALL_COMPLETED)
+        if self._held:
+            await asyncio.wait(list(self._held), timeout=FINISH_S if self._stopping else None)
 
     async def _stay_alive(self) -> None:
         """Beat, hold on to the leases, and end what nobody will finish."""
@@ -177,7 +194,8 @@ class Shift:
 
     async def _listen(self) -> None:
         """Be woken by PostgreSQL at the moment a job is committed; without it the poll finds the job."""
-        url = self._place.settings.database_url.replace("postgresql+psycopg", "postgresql", 1)
+        address = self._place.settings.database_url.replace("postgresql+psycopg", "postgresql", 1)
+        url = make_conninfo(address, **LISTENING)
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -198,12 +216,10 @@ class Shift:
         if self._served == self._shown or self._flow_run_id is None:
             return
         self._shown = self._served
-        try:
+        async with display():
             await acreate_table_artifact(
                 list(self._lines), key=f"shift-{self._id}", description=f"{self._served} pictures served"
             )
-        except (PrefectException, OSError) as error:
-            log.warning("The shift's table was not shown: %s", error)
 
 
 def _line(work: Claimed, outcome: str) -> dict[str, str]:

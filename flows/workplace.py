@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
-from imagineai_api import events, tracing
+from imagineai_api import tracing
 from imagineai_api.analysis.description import Writer, make_writer
 from imagineai_api.database import Database
 from imagineai_api.inference.client import InferenceClient
+from imagineai_api.redis_link import RedisLink
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
 
@@ -20,7 +19,7 @@ class Workplace:
 
     settings: Settings
     database: Database
-    redis: Redis
+    redis: RedisLink
     storage: Storage
     inference: InferenceClient
     writer: Writer
@@ -33,7 +32,7 @@ async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
     place = Workplace(
         settings,
         Database(settings),
-        events.connect(settings),
+        RedisLink(settings),
         Storage(settings),
         InferenceClient(settings),
         make_writer(settings),
@@ -43,5 +42,5 @@ async def open_workplace(settings: Settings) -> AsyncIterator[Workplace]:
     finally:
         await place.inference.close()
         place.storage.close()
-        await place.redis.aclose()
+        await place.redis.close()
         await place.database.close()

@@ -16,7 +16,7 @@ from imagineai_api.settings import Settings, read_settings
 
 log = logging.getLogger("imagineai_api")
 
-GRACE_S = 25
+GRACE_S = 20
 """How long requests in flight may take to end at shutdown."""
 
 
@@ -47,14 +47,16 @@ async def _serve(settings: Settings) -> None:
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, public.stop)
-    serving_internally = asyncio.create_task(internal.serve())
-    # The internal application outlives the public one, so that flows finish what they hold.
+        loop.add_signal_handler(number, _stop, public, internal)
     try:
-        await public.serve()
+        await asyncio.gather(public.serve(), internal.serve())
     finally:
-        internal.stop()
-        await serving_internally
+        app.state.models.close()
+
+
+def _stop(*servers: "_Server") -> None:
+    for server in servers:
+        server.should_exit = True
 
 
 def _config(app: object, host: str, port: int, lifespan: str = "on") -> uvicorn.Config:
@@ -81,9 +83,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def stop(self) -> None:
-        self.should_exit = True
 
 
 if __name__ == "__main__":

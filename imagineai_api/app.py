@@ -22,6 +22,7 @@ from imagineai_api.live import routes as live
 from imagineai_api.metrics import CountedRequests
 from imagineai_api.origins import AllowedOrigins
 from imagineai_api.products import routes as products
+from imagineai_api.redis_link import RedisLink
 from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
 from imagineai_api.security_headers import SecurityHeaders
 from imagineai_api.settings import Settings
@@ -74,7 +75,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connect, work in the background, and put everything away in order."""
     state, settings = app.state, app.state.settings
     state.database = Database(settings)
-    state.redis = events.connect(settings)
+    state.redis = RedisLink(settings)
     state.storage = Storage(settings)
     state.prefect = Prefect(settings)
     state.hub = events.Hub(settings)
@@ -86,9 +87,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with background.working(state.hub.run, state.models.run, dispatcher.run):
             yield
     finally:
-        state.models.close()
         await state.hub.close()
         await state.prefect.close()
         state.storage.close()
-        await state.redis.aclose()
+        await state.redis.close()
         await state.database.close()

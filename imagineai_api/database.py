@@ -1,7 +1,8 @@
 """PostgreSQL: one pool, transactions for writes, plain connections for reads, migrations at start."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +13,17 @@ from fastapi import Depends, Request
 from sqlalchemy import ColumnElement, Connection, Select, create_engine, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from imagineai_api.bounded_connection import BoundedConnection
 from imagineai_api.errors import DatabaseAway
 from imagineai_api.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_463_001
 """The advisory lock under which replicas that start at once migrate one after another."""
+ANSWER_MARGIN_S = 2.0
+"""So much longer than the server's own bound for a statement its client waits for the answer."""
 
 
 class Database:
@@ -30,27 +34,28 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._engine = create_async_engine(
             settings.database_url,
             pool_size=settings.database_pool_size,
             max_overflow=0,
-            pool_timeout=settings.database_timeout_s,
+            pool_timeout=settings.database_connection_timeout_s,
             pool_pre_ping=True,
             pool_recycle=1800,
-            connect_args=_connect_args(settings),
+            connect_args={**_connect_args(settings), "async_creator_fn": self._open},
         )
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction; it is committed when the block ends, rolled back when it raises."""
-        async with _translated(), self._engine.begin() as connection:
+        async with _translated(), self._connected(self._engine) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection without a transaction, for single statements that only read."""
-        async with _translated(), self._reads.connect() as connection:
+        async with _translated(), self._connected(self._reads) as connection:
             yield connection
 
     async def check(self) -> None:
@@ -61,6 +66,22 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that was heard to answer, all within one bound: wait, probe and reconnect."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._settings.database_connection_timeout_s):
+                    connection = await stack.enter_async_context(engine.connect())
+            except TimeoutError as error:
+                raise DatabaseAway from error
+            yield connection
+
+    async def _open(self, *arguments: Any, **options: Any) -> BoundedConnection:
+        connection = await BoundedConnection.connect(*arguments, **options)
+        connection.exchange_s = self._settings.database_timeout_s + ANSWER_MARGIN_S
+        return connection
 
 
 def interval(seconds: float) -> ColumnElement[timedelta]:

@@ -22,12 +22,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from imagineai_api.errors import RedisAway
+from imagineai_api.redis_link import CONNECT_S, RedisLink
 from imagineai_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "imagineai:job:"
 RECONNECT_S = 0.5
+QUIET_S = 2.0
+"""A subscription that has been quiet for so long is asked for a sign of life, and given up without one."""
 BUFFERED_EVENTS = 10_000
 
 
@@ -89,35 +92,13 @@ class Event:
         )
 
 
-def connect(settings: Settings) -> Redis:
-    """Open the connection pool; every call fails within seconds when Redis is away."""
-    return Redis.from_url(
-        settings.redis_url,
-        socket_connect_timeout=2,
-        socket_timeout=3,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=15,
-        client_name="imagineai",
-    )
-
-
-async def check(redis: Redis) -> None:
-    """Raise RedisAway unless Redis answers."""
-    try:
-        await redis.ping()
-    except (RedisError, OSError) as error:
-        raise RedisAway from error
-
-
-async def publish(redis: Redis, events: Iterable[Event]) -> None:
+async def publish(redis: RedisLink, events: Iterable[Event]) -> None:
     """Send events in order. Redis being away loses nothing: watchers read the rows."""
-    try:
-        async with redis.pipeline(transaction=False) as pipe:
+    with suppress(RedisAway), redis.attempt():
+        async with redis.client.pipeline(transaction=False) as pipe:
             for event in events:
                 pipe.publish(f"{CHANNEL}{event.job_id}", event.to_json())
             await pipe.execute()
-    except (RedisError, OSError) as error:
-        log.warning("Events were not published, watchers will read them from the database: %s", error)
 
 
 class Hub:
@@ -126,7 +107,11 @@ class Hub:
     def __init__(self, settings: Settings) -> None:
         # An idle blocking read must not time out: redis-py's default of 5 s raises there.
         self._redis = Redis.from_url(
-            settings.redis_url, socket_timeout=None, socket_connect_timeout=2, client_name="imagineai-hub"
+            settings.redis_url,
+            socket_timeout=None,
+            socket_connect_timeout=CONNECT_S,
+            retry=Retry(NoBackoff(), 0),
+            client_name="imagineai-hub",
         )
         self._queues: dict[UUID, set[asyncio.Queue[Event]]] = defaultdict(set)
         self._pubsub: PubSub | None = None
@@ -151,9 +136,10 @@ class Hub:
         while True:
             try:
                 await self._read()
-            except (RedisError, OSError) as error:
-                log.warning("The event subscription was lost: %s", error)
-            self.connected.clear()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("The event subscription was lost: %s", error or "no sign of life")
+            finally:
+                self.connected.clear()
             await asyncio.sleep(RECONNECT_S)
 
     async def close(self) -> None:
@@ -161,15 +147,27 @@ class Hub:
         await self._redis.aclose()
 
     async def _read(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(f"{CHANNEL}hub", *(f"{CHANNEL}{job_id}" for job_id in self._queues))
+        async with self._redis.pubsub() as pubsub:
+            async with asyncio.timeout(QUIET_S):
+                await pubsub.subscribe(f"{CHANNEL}hub", *(f"{CHANNEL}{job_id}" for job_id in self._queues))
             self._pubsub = pubsub
             self.connected.set()
             try:
-                async for message in pubsub.listen():
-                    self._deliver(Event.from_json(message["data"]))
+                while True:
+                    await self._hear(pubsub)
             finally:
                 self._pubsub = None
+
+    async def _hear(self, pubsub: PubSub) -> None:
+        """Take the next message; a frozen or vanished Redis breaks no connection, so it is asked for one."""
+        message = await pubsub.get_message(timeout=QUIET_S)
+        if message is None:
+            await pubsub.ping()
+            message = await pubsub.get_message(timeout=QUIET_S)
+        if message is None:
+            raise TimeoutError
+        if message["type"] == "message":
+            self._deliver(Event.from_json(message["data"]))
 
     def _deliver(self, event: Event) -> None:
         for queue in self._queues.get(event.job_id, ()):

@@ -1,5 +1,6 @@
 """What every request passes before its body is read: token, rate limit, length; then strict JSON."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic_core import from_json
+from starlette.types import Message, Receive, Scope
 
 from imagineai_api.errors import BadRequest, TooLarge
 from imagineai_api.identity import CurrentUser, authenticate
@@ -14,6 +16,8 @@ from imagineai_api.limits import Tier
 
 MAX_JSON_BYTES = 1_000_000
 MAX_IMAGE_BYTES = 50_000_000
+BODY_SILENCE_S = 10.0
+"""How long a client may be silent in the middle of its body."""
 MULTIPART_OVERHEAD_BYTES = 100_000
 MAX_UPLOAD_BYTES = MAX_IMAGE_BYTES + MULTIPART_OVERHEAD_BYTES
 
@@ -33,6 +37,9 @@ class GatedRequest(Request):
     """A bounded body and strict JSON: no NaN, no lone surrogates, no deep nesting."""
 
     max_bytes = MAX_JSON_BYTES
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, _in_time(receive))
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body's chunks, no more than ``max_bytes`` in all."""
@@ -84,6 +91,17 @@ def gate(tier: Tier, *, signed_in: bool = True, upload: bool = False) -> type[AP
             return pass_gate
 
     return Gate
+
+
+def _in_time(receive: Receive) -> Receive:
+    async def receive_in_time() -> Message:
+        try:
+            async with asyncio.timeout(BODY_SILENCE_S):
+                return await receive()
+        except TimeoutError as error:
+            raise BadRequest("The rest of the body did not arrive.") from error
+
+    return receive_in_time
 
 
 async def _admit(request: GatedRequest, tier: Tier, *, signed_in: bool) -> None:

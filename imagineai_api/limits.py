@@ -3,20 +3,18 @@
 import logging
 import math
 import time
+from contextlib import suppress
 from enum import StrEnum
 from uuid import UUID, uuid4
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
 from imagineai_api import metrics
-from imagineai_api.errors import TooManyRequests
+from imagineai_api.errors import RedisAway, TooManyRequests
+from imagineai_api.redis_link import ANSWER_S, CONNECT_S, RETRY, RedisLink
 from imagineai_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,7 +43,7 @@ class Tier(StrEnum):
 class Limits:
     """Counts requests and open sockets."""
 
-    def __init__(self, settings: Settings, redis: Redis) -> None:
+    def __init__(self, settings: Settings, redis: RedisLink) -> None:
         self._rates: dict[Tier, RateLimitItem] = {
             tier: parse(getattr(settings, f"rate_limit_{tier}")) for tier in Tier
         }
@@ -57,10 +55,9 @@ class Limits:
                 f"async+{settings.redis_url}",
                 implementation="redispy",
                 key_prefix="imagineai:limit",
-                socket_connect_timeout=1,
-                socket_timeout=2,
-                # A pooled connection that Redis closed meanwhile is opened anew, once.
-                retry=Retry(NoBackoff(), 1),  # type: ignore[arg-type]
+                socket_connect_timeout=CONNECT_S,
+                socket_timeout=ANSWER_S,
+                retry=RETRY,  # type: ignore[arg-type]
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())
@@ -74,9 +71,9 @@ class Limits:
             TooManyRequests: Over the limit; Retry-After says for how many seconds.
         """
         try:
-            await self._count(self._shared, tier, who)
-        except (RedisError, OSError) as error:
-            log.warning("Requests are not counted, Redis is away: %s", error)
+            with self._redis.attempt():
+                await self._count(self._shared, tier, who)
+        except RedisAway:
             if tier is Tier.AUTH:
                 await self._count(self._own, tier, who)
 
@@ -105,9 +102,9 @@ class Limits:
             place,
         ]
         try:
-            taken = await self._redis.eval(TAKE_PLACE, 1, *values, PLACE_LIFETIME_S)
-        except (RedisError, OSError) as error:
-            log.warning("Sockets are not counted, Redis is away: %s", error)
+            with self._redis.attempt():
+                taken = await self._redis.client.eval(TAKE_PLACE, 1, *values, PLACE_LIFETIME_S)
+        except RedisAway:
             return None
         if not taken:
             metrics.rate_limited.labels("websocket").inc()
@@ -117,18 +114,14 @@ class Limits:
 
     async def keep_socket(self, user_id: UUID, place: str) -> None:
         """Say that a socket is still alive."""
-        try:
-            await self._redis.zadd(_places(user_id), {place: time.time()})
-            await self._redis.expire(_places(user_id), PLACE_LIFETIME_S)
-        except (RedisError, OSError) as error:
-            log.warning("A socket's place was not renewed: %s", error)
+        with suppress(RedisAway), self._redis.attempt():
+            await self._redis.client.zadd(_places(user_id), {place: time.time()})
+            await self._redis.client.expire(_places(user_id), PLACE_LIFETIME_S)
 
     async def free_socket(self, user_id: UUID, place: str) -> None:
-        """Give a place back."""
-        try:
-            await self._redis.zrem(_places(user_id), place)
-        except (RedisError, OSError) as error:
-            log.warning("A socket's place was not freed, it lapses by itself: %s", error)
+        """Give a place back; where Redis is away it lapses by itself."""
+        with suppress(RedisAway), self._redis.attempt():
+            await self._redis.client.zrem(_places(user_id), place)
 
     async def _count(self, limiter: MovingWindowRateLimiter, tier: Tier, who: str) -> None:
         rate = self._rates[tier]

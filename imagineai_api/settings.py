@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     database_url: str = "postgresql+psycopg://imagineai:imagineai@127.0.0.1:5432/imagineai"
     database_pool_size: int = Field(10, ge=1, le=200)
     database_timeout_s: float = Field(10, gt=0)
+    """How long one statement may take."""
+    database_connection_timeout_s: float = Field(5, gt=0)
+    """How long it may take to get a live connection: free, probed, opened anew where it must be."""
     redis_url: str = "redis://127.0.0.1:6379/0"
 
     s3_endpoint_url: str | None = None

@@ -1,14 +1,15 @@
 """S3: where the pictures' bytes lie."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import anyio
 import boto3
-from anyio import CapacityLimiter
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +17,9 @@ from imagineai_api.errors import ImagineAIError, ObjectChanged, StorageAway
 from imagineai_api.settings import Settings
 
 CONNECTIONS = 16
+CONNECT_S, SILENCE_S, ATTEMPTS = 2, 8, 2
+CALL_S = 20.0
+"""How long a call may take in all; what waits longer for one of the connections is not even begun."""
 DELETE_AT_ONCE = 1000
 """S3's own limit for one DeleteObjects call."""
 
@@ -40,7 +44,8 @@ class Storage:
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.s3_bucket
         self._expires_s = settings.presigned_url_expires_s
-        self._limiter = CapacityLimiter(CONNECTIONS)
+        # Threads of its own: S3 being away takes them all, and nobody else's.
+        self._threads = ThreadPoolExecutor(CONNECTIONS, "storage")
         self._client = boto3.client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
@@ -49,9 +54,9 @@ class Storage:
             aws_secret_access_key=settings.aws_secret_access_key,
             config=Config(
                 signature_version="s3v4",
-                connect_timeout=3,
-                read_timeout=15,
-                retries={"mode": "standard", "total_max_attempts": 2},
+                connect_timeout=CONNECT_S,
+                read_timeout=SILENCE_S,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                 max_pool_connections=CONNECTIONS,
                 s3={"addressing_style": "path" if settings.s3_endpoint_url else "virtual"},
             ),
@@ -118,7 +123,8 @@ class Storage:
             raise StorageAway(f"The bucket {self._bucket} does not exist.") from error
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what still waits for one of them is not begun."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     async def _call(self, function: Callable[[], Answer]) -> Answer:
@@ -126,7 +132,13 @@ class Storage:
             with _translated():
                 return function()
 
-        return await anyio.to_thread.run_sync(run, limiter=self._limiter)
+        try:
+            async with asyncio.timeout(CALL_S):
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, copy_context().run, run
+                )
+        except TimeoutError as error:
+            raise StorageAway from error
 
 
 class _NoObject(ImagineAIError):

@@ -84,7 +84,7 @@ class BedrockWriter:
             DescriptionError: Bedrock failed after its retries, and the settings allow no fallback.
         """
         try:
-            text = await anyio.to_thread.run_sync(self._converse, image, prediction)
+            text = await anyio.to_thread.run_sync(self._converse, image, prediction, abandon_on_cancel=True)
         except DescriptionError as error:
             if not self._fallback:
                 raise

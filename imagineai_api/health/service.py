@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from imagineai_api import events
 from imagineai_api.errors import ImagineAIError
 
 OK = "ok"
@@ -16,7 +15,7 @@ async def check_parts(state: Any) -> dict[str, str]:
     """Ask every part of an application's state at once; each says "ok" or "error: ..."."""
     parts = {
         "database": state.database.check(),
-        "redis": events.check(state.redis),
+        "redis": state.redis.check(),
         "storage": state.storage.check(),
         "models": _models(state),
         "prefect": state.prefect.check(),

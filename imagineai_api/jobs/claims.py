@@ -1,5 +1,7 @@
 """Who may work on an image: leases by the database's clock, each with a fencing token."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +10,12 @@ from sqlalchemy import ColumnElement, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.database import Database, interval
+from imagineai_api.errors import DatabaseAway
 from imagineai_api.tables import JobImage, JobStep
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 1.0
 
 CLAIM = text("""
 WITH open AS (
@@ -95,6 +102,16 @@ async def extend(connection: AsyncConnection, works: Sequence[Claimed], lease_s:
     until = func.now() + interval(lease_s)
     for work in works:
         await connection.execute(update(JobImage).where(*held(work)).values(lease_until=until))
+
+
+async def hand_back_in_time(database: Database, work: Claimed) -> None:
+    """Put a claimed image back; where the database is away, as soon as it is there again."""
+    while True:
+        try:
+            return await hand_back(database, work)
+        except DatabaseAway as error:
+            log.warning("Image %s waits to be handed back: %s", work.image_id, error)
+            await asyncio.sleep(AGAIN_S)
 
 
 async def hand_back(database: Database, work: Claimed) -> None:

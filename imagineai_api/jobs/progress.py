@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +15,7 @@ from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
 from imagineai_api.events import Event
 from imagineai_api.jobs import claims, endings
 from imagineai_api.jobs.claims import Claimed
+from imagineai_api.redis_link import RedisLink
 from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep
 
 
@@ -116,7 +116,7 @@ class Change:
         return await self.connection.scalar(done) or 0
 
 
-async def fail_exhausted(database: Database, redis: Redis, *, queue: str, max_attempts: int) -> int:
+async def fail_exhausted(database: Database, redis: RedisLink, *, queue: str, max_attempts: int) -> int:
     """End the images whose last attempt lapsed: whatever they do to their process, they fail alone."""
     lapsed = await claims.exhausted(database, queue=queue, max_attempts=max_attempts)
     for work in lapsed:
@@ -127,7 +127,9 @@ async def fail_exhausted(database: Database, redis: Redis, *, queue: str, max_at
 
 
 @asynccontextmanager
-async def change(database: Database, redis: Redis, work: Claimed, *, lease_s: float) -> AsyncIterator[Change]:
+async def change(
+    database: Database, redis: RedisLink, work: Claimed, *, lease_s: float
+) -> AsyncIterator[Change]:
     """Open a transaction that holds only while the job is open and the lease is ours; extends the lease.
 
     Raises:

@@ -3,6 +3,7 @@
 import logging
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import UUID, uuid4
@@ -12,9 +13,18 @@ from anyio import CapacityLimiter
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import dispatch
 from imagineai_api.analysis import service as analyses
 from imagineai_api.database import Database
-from imagineai_api.errors import Conflict, NotAPicture, NotFound, ObjectChanged, TooLarge, UnsupportedType
+from imagineai_api.errors import (
+    Conflict,
+    NotAPicture,
+    NotFound,
+    ObjectChanged,
+    StorageAway,
+    TooLarge,
+    UnsupportedType,
+)
 from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
@@ -68,14 +78,19 @@ async def upload(
     facts = await _prove(upload.data, upload.content_type)
     image_id = uuid4()
     key = _key(user_id, upload.product_id, image_id, upload.filename)
-    stored = await storage.put(key, upload.data, upload.content_type)
+    stored = await _store(database, storage, key, upload)
+    committing = False
     try:
         async with database.transaction() as connection:
             await _lock_product(connection, user_id, upload.product_id)
             await _insert_image(connection, image_id, upload, key, len(upload.data), facts, stored.etag)
             job_id = await _start(connection, user_id, upload.product_id, image_id, request_id)
+            committing = True
     except Exception:
-        await storage.delete([key])
+        # A commit whose answer was lost may have been made: its picture has to stay.
+        if not committing:
+            with suppress(StorageAway):
+                await storage.delete([key])
         raise
     return Started(image_id, job_id)
 
@@ -130,6 +145,16 @@ async def confirm(
         raise
     async with database.transaction() as connection:
         return await _accept(connection, user_id, image_id, facts, stored, request_id)
+
+
+async def _store(database: Database, storage: Storage, key: str, upload: Upload) -> StoredObject:
+    try:
+        return await storage.put(key, upload.data, upload.content_type)
+    except StorageAway:
+        # It may have arrived all the same, or arrive still.
+        async with database.transaction() as connection:
+            await dispatch.delete_objects(connection, [key])
+        raise
 
 
 async def _accept(

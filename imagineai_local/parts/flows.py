@@ -62,6 +62,7 @@ def _worker(configuration: Configuration, pool: str, *, limit: int, look_every_s
         cwd=configuration.repository,
         log=configuration.home.log(pool),
         needs=("redis", "s3", "deployments"),
+        grace_s=20,  # its runs finish the pictures that they hold
         prepare=partial(_forget_old, url, pool, temporary),
         ready=partial(_online, url, pool),
     )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Clients that go on calling while something happens to the platform, and what they were promised."""
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.contract.wire import PASSWORD, User, eventually, small_photo, until_closed
+
+ANSWERED_WITHIN_S = 30
+AWAY = {429, 502, 503}
+PAUSE_S = 0.5
+STEPS = ["preprocess", "classify", "extract_attributes", "detect_defects", "generate_description"]
+
+
+class Callers:
+    """A user whose clients read, upload and confirm at the same time.
+
+    Every answer must come in time, in the form of the contract, as a success or as one of ``AWAY``.
+    """
+
+    def __init__(self, url):
+        self.user = User(url)
+        self.user.http.timeout = ANSWERED_WITHIN_S
+        self.product = self.user.product()["id"]
+        self.accepted = []
+        self.refusals = set()
+        self._done = threading.Event()
+
+    @contextlib.contextmanager
+    def calling(self):
+        """Call for as long as the block lasts."""
+        self._done.clear()
+        calls = (self._read, self._upload, self._confirm, self._log_in)
+        with ThreadPoolExecutor(len(calls)) as pool:
+            going_on = [pool.submit(self._repeat, call) for call in calls]
+            try:
+                yield
+            finally:
+                self._done.set()
+        for call in going_on:
+            call.result()
+
+    def accept(self):
+        """Upload, and insist that it is taken."""
+        uploaded = self.user.upload(self.product)
+        self.accepted.append(uploaded)
+        return uploaded
+
+    def expect_every_promise_kept(self):
+        """Every accepted upload ended as completed, once, with five steps and one analysis."""
+        for uploaded in self.accepted:
+            job = self.user.finished(uploaded["job_id"])
+            assert (job["status"], job["processed_images"], job["failed_images"]) == ("completed", 1, 0), job
+            steps = [(step["step_name"], step["status"]) for step in job["steps"]]
+            assert steps == [(name, "completed") for name in STEPS]
+            analysis = self.user.analysis(uploaded["image_id"])
+            assert analysis["status"] == "completed"
+            found = [
+                (attribute["attribute_name"], attribute["attribute_value"])
+                for attribute in analysis["extracted_attributes"]
+            ]
+            assert len(found) == len(set(found))
+
+    def close(self):
+        self.user.close()
+
+    def _repeat(self, call):
+        while not self._done.wait(PAUSE_S):
+            call()
+
+    def _read(self):
+        for path in ("/products", f"/products/{self.product}", "/jobs", "/dashboard/stats", "/auth/me"):
+            self._ask("GET", path)
+
+    def _upload(self):
+        answer = self._ask(
+            "POST",
+            "/uploads/direct",
+            data={"product_id": self.product},
+            files={"file": ("photo.jpg", small_photo(), "image/jpeg")},
+        )
+        if answer.status_code == 200:
+            self.accepted.append(answer.json())
+
+    def _confirm(self):
+        content = small_photo()
+        body = {
+            "product_id": self.product,
+            "filename": "photo.jpg",
+            "content_type": "image/jpeg",
+            "file_size_bytes": len(content),
+        }
+        presigned = self._ask("POST", "/uploads/presigned-url", json=body)
+        if presigned.status_code != 200:
+            return
+        with contextlib.suppress(httpx.TransportError):  # S3 is away: no answer of ours
+            httpx.put(
+                presigned.json()["upload_url"],
+                content=content,
+                headers={"Content-Type": "image/jpeg"},
+                timeout=2,
+            )
+        answer = self._ask("POST", "/uploads/confirm", json={"image_id": presigned.json()["image_id"]})
+        if answer.status_code == 200:
+            self.accepted.append(answer.json())
+
+    def _log_in(self):
+        self._ask("POST", "/auth/login", json={"email": self.user.email, "password": PASSWORD})
+
+    def _ask(self, method, path, **arguments):
+        answer = self.user.http.request(method, path, **arguments)
+        nothing_there = path == "/uploads/confirm" and answer.status_code == 409
+        assert answer.is_success or answer.status_code in AWAY or nothing_there, answer.text
+        if answer.status_code in AWAY:
+            self.refusals.add(answer.status_code)
+        return answer
+
+
+class Watcher:
+    """A socket on one job, read in a thread of its own to its end; comes again where it is told to."""
+
+    def __init__(self, user, job_id):
+        self._user, self._job_id = user, job_id
+        self.events, self.code = [], None
+        self._stream = user.socket(job_id)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def expect_one_end(self):
+        """Exactly one last event was seen, as the last message."""
+        self._thread.join(120)
+        assert not self._thread.is_alive(), self.events
+        kinds = [event["type"] for event in self.events]
+        assert kinds[-1:] == ["job_complete"], (kinds, self.code)
+        assert kinds.count("step_update") == len(kinds) - 1
+        assert self.code == 1000
+
+    def _watch(self):
+        with self._stream as stream:
+            self.events, self.code = until_closed(stream)
+
+
+def ready(url):
+    """What /ready answers."""
+    return httpx.get(f"{url}/ready", timeout=ANSWERED_WITHIN_S)
+
+
+def whole(url):
+    """Wait until every check is ok."""
+    eventually(lambda: ready(url).json()["checks"], lambda checks: set(checks.values()) == {"ok"})

@@ -1,0 +1,88 @@
+"""Each part away for 20 seconds, frozen or stopped, while clients go on: told, waited out, nothing lost."""
+
+import contextlib
+import time
+
+import httpx
+import psutil
+import pytest
+
+from tests import platforms
+from tests.contract.wire import eventually
+from tests.system import outages
+from tests.system.callers import Callers, Watcher, ready, whole
+
+AWAY_S = 20
+CHECKS = {"postgres": "database", "redis": "redis", "s3": "storage", "mlflow": "models", "prefect": "prefect"}
+FATAL = {"database", "redis", "storage"}
+OURS = ("api", "interactive", "batch")
+WAYS = {"frozen": outages.frozen, "stopped": outages.stopped}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    """A platform of this file's own."""
+    home = tmp_path_factory.mktemp("outages") / "home"
+    try:
+        yield platforms.up(home, **platforms.ROOMY)
+    finally:
+        platforms.down(home)
+
+
+@pytest.fixture
+def callers(platform):
+    whole(platform.url)
+    callers = Callers(platform.url)
+    yield callers
+    callers.close()
+
+
+@pytest.fixture
+def held_job(platform, callers):
+    """The job of an accepted upload whose shift is kept from working on it; and what lets the shift go on."""
+    worker = psutil.Process(platforms.pid(platform.home, "interactive"))
+    platforms.until(lambda: bool(worker.children(recursive=True)), "a shift")
+    with contextlib.ExitStack() as stack:
+        for process in worker.children(recursive=True):
+            process.suspend()
+            stack.callback(process.resume)
+        yield callers.accept()["job_id"], stack.close
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("part", CHECKS)
+def test_a_part_is_away_for_20_seconds_and_nothing_accepted_is_lost(platform, callers, held_job, part, way):
+    before = _pids(platform)
+    job_id, let_shift_go_on = held_job
+    watcher = Watcher(callers.user, job_id)
+
+    with callers.calling():
+        with WAYS[way](platform.home, part):
+            comes_back_at = time.monotonic() + AWAY_S
+            let_shift_go_on()
+            _expect_told(platform.url, CHECKS[part])
+            platforms.until(lambda: time.monotonic() > comes_back_at, "the end of the outage", AWAY_S + 5)
+            assert ready(platform.url).json()["checks"][CHECKS[part]].startswith("error: ")
+        whole(platform.url)
+
+    callers.expect_every_promise_kept()
+    watcher.expect_one_end()
+    assert _pids(platform) == before
+    assert _ill_runs(platform) == []
+
+
+def _expect_told(url, check):
+    answer = eventually(lambda: ready(url), lambda answer: answer.json()["checks"][check] != "ok", 15)
+    assert answer.json()["checks"][check].startswith("error: ")
+    assert answer.status_code == (503 if check in FATAL else 200)
+
+
+def _pids(platform):
+    return {part: platforms.pid(platform.home, part) for part in OURS}
+
+
+def _ill_runs(platform):
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["CRASHED", "FAILED"]}}}}
+    answer = httpx.post(f"{platform.env['PREFECT_API_URL']}/flow_runs/filter", json=wanted, timeout=30)
+    return [(run["name"], run["state_name"], run["state"]["message"]) for run in answer.json()]
