@@ -9,6 +9,7 @@ from uuid import UUID
 from prefect import flow, runtime, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 from sqlalchemy import func, select, update
 
 from flows.display import display
@@ -101,10 +102,10 @@ async def _begin(place: Workplace, job_id: UUID) -> bool:
     """Note the run and fix the model version that serves the whole batch."""
     version = await place.inference.serving()
     values = {"model_version": func.coalesce(Job.model_version, version), "flow_run_id": runtime.flow_run.id}
+    begun = update(Job).where(Job.id == job_id, Job.status.in_(endings.OPEN)).values(**values)
     async with place.database.transaction() as connection:
-        await connection.execute(
-            update(Job).where(Job.id == job_id, Job.status.in_(endings.OPEN)).values(**values)
-        )
+        request_id = await connection.scalar(begun.returning(Job.request_id))
+    get_run_logger().info("Job %s of request %s", job_id, request_id)
     return True
 
 

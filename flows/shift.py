@@ -135,7 +135,9 @@ class Shift:
             raise
         self._served += 1
         self._lines.append(_line(work, outcome))
-        get_run_logger().info("%s: %s (job %s)", work.product_title, outcome, work.job_id)
+        get_run_logger().info(
+            "%s: %s (job %s, request %s)", work.product_title, outcome, work.job_id, work.request_id
+        )
 
     async def _hand_back(self, work: Claimed) -> None:
         self._going_back += 1
@@ -229,4 +231,5 @@ def _line(work: Claimed, outcome: str) -> dict[str, str]:
         "outcome": outcome,
         "job": str(work.job_id),
         "image": str(work.image_id),
+        "request": work.request_id or "",
     }

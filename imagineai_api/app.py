@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     error_answers.install(app)
     if settings.development:
         api_docs.install(app)
+    app.add_middleware(error_answers.CrashAnswers)
     app.add_middleware(
         AllowedOrigins,
         allow_origins=settings.origins,

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagineai_api.errors import (
     BadRequest,
@@ -60,12 +61,35 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ImagineAIError, _answer_own)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_framework)
-    app.add_exception_handler(Exception, _answer_crash)
 
 
 def answer(error: ImagineAIError) -> JSONResponse:
     """Make the answer of one error."""
     return JSONResponse({"detail": str(error)}, status_code=error.status, headers=error.headers)
+
+
+class CrashAnswers:
+    """ASGI middleware, the innermost: a crash is a 500 with the headers and the log line of any answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        has_begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = has_begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception:
+            if scope["type"] != "http" or has_begun:
+                raise
+            log.exception("%s %s crashed", scope["method"], scope["path"])
+            await answer(ImagineAIError())(scope, receive, send)
 
 
 async def _answer_own(_: Request, error: Exception) -> JSONResponse:
@@ -96,11 +120,6 @@ async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
     if error.headers and "allow" in {name.lower() for name in error.headers}:
         reply.headers["Allow"] = error.headers.get("Allow", "")
     return reply
-
-
-async def _answer_crash(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s crashed", request.method, request.url.path, exc_info=error)
-    return answer(ImagineAIError())
 
 
 def _sentence(problem: dict[str, Any]) -> str:

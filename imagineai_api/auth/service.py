@@ -62,12 +62,12 @@ async def log_in(
     right = await passwords.matches(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:
         metrics.logins.labels("refused").inc()
-        log.warning("A login was refused", extra={"fields": {"user_id": str(found.id) if found else None}})
+        log.warning("A login was refused", extra=_of(found.id if found else None))
         raise Unauthorized(REFUSED)
     async with database.transaction() as connection:
         pair = await _issue(connection, tokens, found.id, family=uuid4())
     metrics.logins.labels("accepted").inc()
-    log.info("User %s logged in", found.id)
+    log.info("A user logged in", extra=_of(found.id))
     return pair
 
 
@@ -115,9 +115,11 @@ async def _kill_family(connection: AsyncConnection, token_id: UUID) -> None:
         update(RefreshToken)
         .where(RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
         .values(revoked_at=func.now())
+        .returning(RefreshToken.user_id)
     )
-    count = (await connection.execute(killed)).rowcount
-    log.warning("A dead refresh token was used: %d tokens of its family are revoked", count)
+    owners = (await connection.scalars(killed)).all()
+    extra = _of(owners[0] if owners else None)
+    log.warning("A dead refresh token was used: %d of its family are revoked", len(owners), extra=extra)
 
 
 async def _issue(connection: AsyncConnection, tokens: Tokens, user_id: UUID, *, family: UUID) -> TokenPair:
@@ -129,3 +131,8 @@ async def _issue(connection: AsyncConnection, tokens: Tokens, user_id: UUID, *, 
         )
     )
     return TokenPair(access_token=access_token, refresh_token=refresh_token)
+
+
+def _of(user_id: UUID | None) -> dict[str, dict[str, str | None]]:
+    """Say in a log line whose event it is."""
+    return {"fields": {"user_id": None if user_id is None else str(user_id)}}

@@ -36,6 +36,8 @@ async def watch_job(
         user, job = await _admit(socket, job_id, token)
         place = await socket.app.state.limits.take_socket(user.id)
     except ImagineAIError as error:
+        fields = {"user_id": getattr(socket.state, "user_id", None)}
+        log.warning("A socket was refused with %d: %s", error.close_code, error, extra={"fields": fields})
         await socket.close(error.close_code, str(error))
         return
     try:
@@ -49,6 +51,7 @@ async def _admit(socket: WebSocket, job_id: str, token: str) -> tuple[CurrentUse
     if not token:
         raise Unauthorized
     user = await user_of_token(socket, token)
+    socket.state.user_id = str(user.id)
     try:
         job = UUID(job_id)
     except ValueError as error:

@@ -74,10 +74,10 @@ def database(platform):
 
 
 @pytest.fixture(scope="session")
-def bucket(platform):
-    """List the keys in the bucket below a prefix."""
+def s3(platform):
+    """The operator's own way to S3."""
     env = platform.env
-    s3 = boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=env["S3_ENDPOINT_URL"],
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
@@ -85,13 +85,29 @@ def bucket(platform):
         region_name=env["AWS_DEFAULT_REGION"],
         config=Config(s3={"addressing_style": "path"}),
     )
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def bucket(platform, s3):
+    """List the keys in the bucket below a prefix."""
 
     def keys(prefix):
-        listed = s3.list_objects_v2(Bucket=env["S3_BUCKET"], Prefix=prefix)
+        listed = s3.list_objects_v2(Bucket=platform.env["S3_BUCKET"], Prefix=prefix)
         return [item["Key"] for item in listed.get("Contents", [])]
 
-    yield keys
-    s3.close()
+    return keys
+
+
+@pytest.fixture(scope="session")
+def place_object(platform, s3):
+    """Put an object under a key past every presigned URL, as only the operator can."""
+
+    def put(key, content, kind="image/jpeg"):
+        s3.put_object(Bucket=platform.env["S3_BUCKET"], Key=key, Body=content, ContentType=kind)
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ class SecondService:
     """Another API process on the same database, Redis and S3, reached over one ``Line`` each."""
 
     def __init__(self, env, log, **overrides):
-        self.lines, self._log = {}, log.open("w")
+        self.lines, self.log, self._log = {}, log, log.open("w")
         self.env = {**os.environ, **env}
         for part, variable in PARTS.items():
             self.lines[part], self.env[variable] = _through_a_line(env[variable])
@@ -103,7 +103,7 @@ class SecondService:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "imagineai_api"], env=self.env, stdout=self._log, stderr=subprocess.STDOUT
         )
-        self._await_ready(log)
+        self._await_ready()
 
     def ready(self):
         return httpx.get(f"{self.url}/ready", timeout=30)
@@ -115,15 +115,18 @@ class SecondService:
             line.close()
         self._log.close()
 
-    def _await_ready(self, log):
+    def _await_ready(self):
         deadline = time.monotonic() + START_S
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if self.ready().status_code == 200:
                     return
-            assert self._process.poll() is None, f"the second service ended: {log.read_text()[-2000:]}"
-            assert time.monotonic() < deadline, f"the second service is not ready: {log.read_text()[-2000:]}"
+            assert self._process.poll() is None, f"the second service ended: {self._said()}"
+            assert time.monotonic() < deadline, f"the second service is not ready: {self._said()}"
             time.sleep(0.1)
+
+    def _said(self):
+        return self.log.read_text()[-2000:]
 
 
 def _through_a_line(url):

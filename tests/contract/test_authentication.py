@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
@@ -305,3 +306,19 @@ def test_no_log_holds_a_token_or_a_password(platform, new_user, anonymous):
     for secret in (user.password, *(pair[name] for name in ("access_token", "refresh_token"))):
         assert secret not in logs
         assert secret.rpartition(".")[2] not in logs
+
+
+def test_a_password_is_kept_as_argon2id_only(new_user, database):
+    user = new_user()
+    row = database.execute("SELECT * FROM users WHERE id = %s", [user.id]).fetchone()
+    hashes = [value for value in row if isinstance(value, str) and value.startswith("$argon2id$v=19$")]
+    assert len(hashes) == 1
+    assert user.password not in [str(value) for value in row]
+
+
+def test_health_answers_while_many_log_in(anonymous, user):
+    with ThreadPoolExecutor(24) as pool:
+        logins = [pool.submit(login, anonymous, user.email) for _ in range(24)]
+        assert anonymous.get("/health").status_code == 200
+        assert not all(each.done() for each in logins), "health waited for every login"
+    assert {each.result().status_code for each in logins} == {200}

@@ -69,6 +69,45 @@ def test_creating_answers_201_with_the_job(user, created):
     assert {step["status"] for step in job["steps"]} == {"pending"}
 
 
+def test_a_batch_that_waits_has_no_start_and_no_run_yet(created):
+    assert (created.json()["started_at"], created.json()["celery_task_id"]) == (None, None)
+
+
+def test_a_batch_takes_nothing_but_a_product_and_images(user, images, stranger):
+    body = {"product_id": images.product_id, "image_ids": images.ids[:1]}
+    forged = {"status": "completed", "user_id": stranger.id, "job_type": "single", "id": UNKNOWN}
+    answer = user.http.post("/batch", json={**body, **forged})
+    assert answer.status_code in {201, 422}
+    if answer.status_code == 201:
+        job = answer.json()
+        assert (job["status"], job["user_id"], job["job_type"]) == ("queued", user.id, "batch")
+        assert job["id"] != UNKNOWN
+        assert cancel(user, job["id"]).status_code == 204
+
+
+def test_a_retry_while_a_batch_has_the_image_is_409(user, images):
+    job_id = started(user, images)
+    assert user.http.post(f"/analysis/{images.ids[0]}/retry").status_code == 409
+    assert cancel(user, job_id).status_code == 204
+    assert user.http.post(f"/analysis/{images.ids[0]}/retry").status_code == 200
+
+
+def test_a_thousand_images_are_a_batch(user, database):
+    one = Images(user, 1)
+    columns = "content_type, file_size_bytes, width, height, etag, original_filename, upload_status"
+    database.execute(
+        f"INSERT INTO product_images (id, product_id, is_primary, s3_key, {columns})"
+        f" SELECT gen_random_uuid(), product_id, false, s3_key || number, {columns}"
+        " FROM product_images, generate_series(1, 999) AS number WHERE product_id = %s",
+        [one.product_id],
+    )
+    rows = database.execute("SELECT id FROM product_images WHERE product_id = %s", [one.product_id])
+    answer = start(user, one.product_id, [str(row[0]) for row in rows.fetchall()])
+    assert answer.status_code == 201
+    assert (answer.json()["total_images"], len(answer.json()["steps"])) == (1000, 5000)
+    assert cancel(user, answer.json()["id"]).status_code == 204
+
+
 def test_a_batch_has_five_steps_for_each_image(done, images):
     rows = Counter((step["product_image_id"], step["step_name"]) for step in done["steps"])
     assert rows == Counter((image_id, name) for image_id in images.ids for name in STEPS)

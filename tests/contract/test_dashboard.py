@@ -42,6 +42,24 @@ def test_the_statistics_count_what_is_mine(busy):
     assert stats["avg_processing_time_ms"] > 0
 
 
+def test_the_average_is_that_of_the_analyses(busy):
+    product_id = busy.http.get("/products", params={"category": "books"}).json()["items"][0]["id"]
+    times = [item["processing_time_ms"] for item in busy.http.get(f"/products/{product_id}/analysis").json()]
+    assert dashboard(busy, "stats")["avg_processing_time_ms"] == pytest.approx(sum(times) / 12, abs=0.51)
+
+
+def test_a_job_that_waits_is_active_and_recent(new_user):
+    owner = new_user()
+    product_id = owner.product()["id"]
+    image_id = owner.analysed(product_id)["image_id"]
+    job_id = owner.http.post("/batch", json={"product_id": product_id, "image_ids": [image_id]}).json()["id"]
+    assert dashboard(owner, "stats")["active_jobs"] == 1
+    recent = dashboard(owner, "recent")
+    assert (recent[0]["id"], recent[0]["job_type"], recent[0]["completed_at"]) == (job_id, "batch", None)
+    assert owner.http.delete(f"/batch/{job_id}").status_code == 204
+    assert dashboard(owner, "stats")["active_jobs"] == 0
+
+
 def test_recent_activity_is_the_last_ten_jobs_newest_first(busy):
     recent = dashboard(busy, "recent")
     assert [job["id"] for job in recent] == busy.jobs[:1:-1]

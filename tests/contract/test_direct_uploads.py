@@ -5,6 +5,7 @@ import os
 import socket
 import uuid
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -147,3 +148,26 @@ def test_twenty_parallel_uploads_all_complete_with_one_primary_image(new_user):
     found = images(user, product_id)
     assert len({image["id"] for image in found}) == 20
     assert [image["is_primary"] for image in found].count(True) == 1
+
+
+def test_an_upload_keeps_no_id_and_no_status_that_a_user_chose(user, product):
+    answer = user.http.post(
+        "/uploads/direct",
+        data={"product_id": product["id"], "image_id": UNKNOWN, "s3_key": "forged", "is_primary": "true"},
+        files={"file": ("photo.jpg", small_photo(), "image/jpeg")},
+    )
+    assert answer.status_code == 200
+    assert answer.json()["image_id"] != UNKNOWN
+    (image,) = [each for each in images(user, product["id"]) if each["id"] == answer.json()["image_id"]]
+    assert image["s3_key"].startswith(f"products/{user.id}/{product['id']}/")
+
+
+def test_health_answers_while_large_pictures_are_decoded(anonymous, user, product):
+    out = io.BytesIO()
+    Image.new("RGB", (7000, 7000)).save(out, "PNG")
+    with ThreadPoolExecutor(4) as pool:
+        uploads = [pool.submit(user.send, product["id"], out.getvalue(), kind="image/png") for _ in range(4)]
+        assert anonymous.get("/health").status_code == 200
+        assert not all(each.done() for each in uploads), "health waited for every picture"
+    jobs = [each.result().json()["job_id"] for each in uploads]
+    assert {user.finished(job_id)["status"] for job_id in jobs} == {"completed"}

@@ -1,6 +1,7 @@
 """Section "Error Codes" of the reference, and "Shape of answers" of the notes; the form is in wire.py."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -197,6 +198,19 @@ def test_no_error_echoes_what_was_sent(user, path):
     assert marker not in user.http.get(f"/products/{marker}").text
 
 
+def test_every_time_is_in_utc_with_a_z(user, product, seen):
+    paths = ("/auth/me", "/products", f"/products/{product['id']}", f"/analysis/{seen['image_id']}", "/jobs")
+    for path in (*paths, f"/jobs/{seen['job_id']}", "/dashboard/recent"):
+        moments = re.findall(r'_at":"([^"]+)"', user.http.get(path).text)
+        assert moments, path
+        for moment in moments:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", moment), f"{path}: {moment}"
+
+
+def test_the_root_is_404(anonymous):
+    assert anonymous.get("/").status_code == 404
+
+
 def test_a_large_json_body_is_413(user):
     assert send(user.http, "POST", "/products", b'{"title": "' + b"x" * 20_000_000 + b'"}').status_code == 413
 
@@ -253,3 +267,26 @@ def test_only_an_origin_on_the_list_gets_permission(anonymous, second):
             anonymous.get(f"{second.url}/api/v1/products", headers=asks),
         ):
             assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+
+
+def test_the_policy_allows_only_scripts_of_our_own(anonymous):
+    for path in ("/docs", "/redoc", "/health", "/api/v1/products"):
+        policy = anonymous.get(path).headers["Content-Security-Policy"]
+        assert "'unsafe-eval'" not in policy
+        assert "http" not in policy
+        assert "script-src" not in policy
+
+
+def test_a_page_on_the_list_may_send_the_headers_it_needs_and_read_those_it_gets(anonymous, second):
+    asks = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization, content-type, x-request-id",
+    }
+    answer = anonymous.request("OPTIONS", f"{second.url}/api/v1/products/{UNKNOWN}", headers=asks)
+    assert answer.status_code == 200
+    got = anonymous.get(f"{second.url}/api/v1/products", headers={"Origin": "https://shop.example"})
+    assert {"x-request-id", "retry-after"} <= {
+        name.strip().lower() for name in got.headers["Access-Control-Expose-Headers"].split(",")
+    }
+    assert "Access-Control-Allow-Credentials" not in got.headers

@@ -119,6 +119,17 @@ def test_limit_and_offset_cut_the_list(busy):
     assert listed(busy, offset=10_000)["items"] == []
 
 
+def test_twenty_jobs_are_listed_where_nothing_is_said_and_a_hundred_at_most(new_user, database):
+    owner = new_user()
+    database.execute(
+        "INSERT INTO jobs (id, user_id, job_type, status, total_images, completed_at)"
+        " SELECT gen_random_uuid(), %s, 'single', 'completed', 1, now() FROM generate_series(1, 101)",
+        [owner.id],
+    )
+    assert (len(listed(owner)["items"]), listed(owner)["total"]) == (20, 101)
+    assert len(listed(owner, limit=100)["items"]) == 100
+
+
 def test_the_list_filters_by_status(busy):
     assert listed(busy, status="completed")["total"] == 5
     for status in ("queued", "processing", "failed", "cancelled"):
@@ -169,3 +180,11 @@ def test_at_the_end_processed_and_failed_are_all(user, busy):
         for job in listed(owner, limit=100)["items"]:
             if job["status"] in ENDED - {"cancelled"}:
                 assert job["processed_images"] + job["failed_images"] == job["total_images"]
+
+
+def test_a_job_that_waits_is_listed_as_queued_and_then_as_cancelled(user, product, seen):
+    body = {"product_id": product["id"], "image_ids": [seen["image_id"]]}
+    job_id = user.http.post("/batch", json=body).json()["id"]
+    assert job_id in [job["id"] for job in listed(user, status="queued")["items"]]
+    assert user.http.delete(f"/batch/{job_id}").status_code == 204
+    assert job_id in [job["id"] for job in listed(user, status="cancelled")["items"]]

@@ -77,6 +77,17 @@ def test_where_all_fail_a_product_is_again_what_it_was(user):
     assert get(user, product_id)["status"] == "draft"
 
 
+def test_where_all_is_cancelled_a_product_is_again_what_it_was(user):
+    product_id = user.product()["id"]
+    image_id = user.analysed(product_id)["image_id"]
+    change(user, product_id, status="draft")
+    job_id = user.http.post("/batch", json={"product_id": product_id, "image_ids": [image_id]}).json()["id"]
+    assert get(user, product_id)["status"] == "processing"
+    assert user.http.delete(f"/batch/{job_id}").status_code == 204
+    assert user.job(job_id)["processed_images"] == 0
+    assert get(user, product_id)["status"] == "draft"
+
+
 def test_success_sets_the_description_and_the_category_that_nobody_set(user):
     product_id = user.product()["id"]
     image_id = user.analysed(product_id)["image_id"]

@@ -51,6 +51,24 @@ def test_a_list_is_newest_first(shop):
     assert titles(shop) == [product["title"] for product in reversed(shop.made)]
 
 
+def test_twenty_products_are_a_page_where_nothing_is_said(new_user):
+    owner = new_user()
+    for number in range(21):
+        owner.product(title=f"Product {number}")
+    page = listed(owner)
+    assert (len(page["items"]), page["total"], page["pages"], page["page_size"]) == (20, 21, 2, 20)
+    assert [item["title"] for item in listed(owner, page=2)["items"]] == ["Product 0"]
+
+
+def test_products_of_the_same_moment_are_in_the_order_of_their_ids(new_user, database):
+    owner = new_user()
+    ids = sorted((owner.product()["id"] for _ in range(5)), reverse=True)
+    database.execute("UPDATE products SET created_at = now() WHERE user_id = %s", [owner.id])
+    assert [item["id"] for item in listed(owner)["items"]] == ids
+    pages = [listed(owner, page=number, page_size=2)["items"] for number in (1, 2, 3)]
+    assert [item["id"] for page in pages for item in page] == ids
+
+
 def test_a_listed_product_is_the_product(shop):
     assert listed(shop)["items"][0] == get(shop, shop.made[-1]["id"])
 

@@ -87,6 +87,9 @@ NOT_FOR_USERS = {
     "id": UNKNOWN,
     "user_id": UNKNOWN,
     "ai_description": "forged",
+    "subcategory": "forged",
+    "metadata_": {"forged": True},
+    "images": [{"forged": True}],
     "created_at": "2001-01-01T00:00:00Z",
     "updated_at": "2001-01-01T00:00:00Z",
 }
@@ -190,3 +193,7 @@ def test_deleting_while_processing_ends_the_jobs(user, bucket):
         answer = user.http.get(f"/jobs/{job_id}")
         assert answer.status_code == 404 or answer.json()["status"] in ENDED
     eventually(lambda: bucket(f"products/{user.id}/{product_id}/"), lambda keys: not keys)
+
+
+def test_a_new_product_is_a_draft_whatever_is_asked_for(user):
+    assert create(user, title="Bold", status="active").json()["status"] == "draft"

@@ -22,6 +22,7 @@ UNSAFE = {
     "a missing key": ("JWT_SECRET_KEY", None),
     "a default key": ("JWT_SECRET_KEY", "change-me"),
     "a key of 31 bytes": ("JWT_SECRET_KEY", "k" * 31),
+    "a default key between the parts": ("INFERENCE_SECRET", "change-me"),
     "debug on": ("DEBUG", "true"),
     "any origin among others": ("CORS_ORIGINS", "https://shop.example,*"),
     "a default database password": (

@@ -54,6 +54,11 @@ def test_a_presigned_url_comes_with_image_key_and_an_hour(user, product):
     assert body["s3_key"] in body["upload_url"]
 
 
+def test_a_presigned_url_runs_out_after_the_time_it_says(user, product):
+    body = presigned_url(user, **wish(product["id"])).json()
+    assert httpx.URL(body["upload_url"]).params["X-Amz-Expires"] == str(body["expires_in"])
+
+
 def test_a_presigned_image_exists_at_once_and_is_pending(user, product):
     image_id = presigned_url(user, **wish(product["id"])).json()["image_id"]
     assert image_of(user, product["id"], image_id)["upload_status"] == "pending"
@@ -189,3 +194,65 @@ def test_nobody_confirms_an_image_that_is_not_theirs(user, product, stranger):
 @pytest.mark.parametrize("body", [{}, {"image_id": None}, {"image_id": 7}, {"image_id": []}])
 def test_a_confirm_without_an_image_is_refused(user, body):
     assert user.http.post("/uploads/confirm", json=body).status_code == 422
+
+
+def test_a_key_an_id_a_status_and_an_owner_cannot_be_chosen(user, product, stranger):
+    forged = {"s3_key": "forged", "image_id": UNKNOWN, "upload_status": "uploaded", "user_id": stranger.id}
+    answer = presigned_url(user, **wish(product["id"]), **forged)
+    assert answer.status_code in {200, 422}
+    if answer.status_code == 200:
+        body = answer.json()
+        assert body["image_id"] != UNKNOWN
+        assert body["s3_key"].startswith(f"products/{user.id}/")
+        assert image_of(user, product["id"], body["image_id"])["upload_status"] == "pending"
+
+
+def test_an_object_over_fifty_million_bytes_fails_and_is_deleted(user, product, bucket, place_object):
+    presigned = user.presign(product["id"], small_photo())
+    place_object(presigned["s3_key"], small_photo() + bytes(MOST_BYTES))
+    assert confirm(user, presigned["image_id"]).status_code == 422
+    assert image_of(user, product["id"], presigned["image_id"])["upload_status"] == "failed"
+    assert bucket(presigned["s3_key"]) == []
+
+
+def test_the_size_that_counts_is_the_objects_own(user, product, place_object):
+    presigned = user.presign(product["id"], small_photo())
+    content = small_photo(of_size=6000)
+    place_object(presigned["s3_key"], content)
+    assert confirm(user, presigned["image_id"]).status_code == 200
+    assert image_of(user, product["id"], presigned["image_id"])["file_size_bytes"] == len(content)
+
+
+def test_an_object_of_another_type_than_presigned_fails(user, product):
+    content = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    presigned = uploaded(user, product["id"], content)
+    assert confirm(user, presigned["image_id"]).status_code == 422
+    assert image_of(user, product["id"], presigned["image_id"])["upload_status"] == "failed"
+
+
+def test_a_url_is_good_for_a_second_put_after_a_failed_confirm(user, product):
+    content = small_photo(of_size=4000)
+    presigned = uploaded(user, product["id"], b"x" * 4000)
+    assert confirm(user, presigned["image_id"]).status_code == 422
+    put(presigned["upload_url"], content)
+    answer = confirm(user, presigned["image_id"])
+    assert answer.status_code == 200
+    assert user.finished(answer.json()["job_id"])["status"] == "completed"
+    assert image_of(user, product["id"], presigned["image_id"])["upload_status"] == "uploaded"
+
+
+def test_the_last_object_before_the_confirm_is_the_one_that_counts(user, product):
+    first, last = small_photo(100, 80, of_size=5000), small_photo(90, 70, of_size=5000)
+    presigned = uploaded(user, product["id"], first)
+    put(presigned["upload_url"], last)
+    answer = confirm(user, presigned["image_id"])
+    assert user.finished(answer.json()["job_id"])["status"] == "completed"
+    image = image_of(user, product["id"], presigned["image_id"])
+    assert (image["width"], image["height"]) == (90, 70)
+
+
+def test_an_analysis_is_there_as_soon_as_the_upload_is_confirmed(user, product):
+    image_id = uploaded(user, product["id"], small_photo())["image_id"]
+    assert user.http.get(f"/analysis/{image_id}").status_code == 404
+    assert confirm(user, image_id).status_code == 200
+    assert user.analysis(image_id)["product_image_id"] == image_id

@@ -58,6 +58,13 @@ def test_a_late_client_sees_the_five_steps_and_one_end(replay, seen):
     assert code == 1000
 
 
+def test_messages_are_texts_of_json(user, seen):
+    with user.socket(seen["job_id"]) as stream:
+        message = stream.recv(timeout=60)
+    assert isinstance(message, str)
+    assert isinstance(json.loads(message), dict)
+
+
 def test_an_early_client_sees_each_step_run_and_complete(user, product):
     uploaded = user.upload(product["id"])
     events, code = user.events(uploaded["job_id"])

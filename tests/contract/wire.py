@@ -65,7 +65,7 @@ def _times(value):
 class User:
     """One registered user of the service at ``url``, and the calls that tests need most."""
 
-    def __init__(self, url, local_address="127.0.0.1"):
+    def __init__(self, url, local_address="127.0.0.1", headers=None):
         self.url = url
         transport = httpx.HTTPTransport(local_address=local_address)
         self.http = httpx.Client(
@@ -73,6 +73,7 @@ class User:
             timeout=60,
             event_hooks={"response": [keeps_the_forms]},
             transport=transport,
+            headers=headers,
         )
         self.email, self.password = f"{uuid.uuid4().hex}@example.com", PASSWORD
         body = {"email": self.email, "password": self.password, "full_name": "Jane Doe"}

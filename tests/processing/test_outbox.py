@@ -1,0 +1,53 @@
+"""The outbox: what must also happen elsewhere is tried until it has happened."""
+
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+
+from imagineai_api.dispatch import Dispatcher, Prefect
+from imagineai_api.products import service as products
+from imagineai_api.storage import Storage
+from imagineai_api.tables import Outbox, ProductImage
+from tests.contract.services import Line
+
+
+async def keys_of(place, product):
+    async with place.database.reading() as connection:
+        query = select(ProductImage.s3_key).where(ProductImage.product_id == product)
+        return (await connection.scalars(query)).all()
+
+
+async def attempts(place, key):
+    """How often the deletion of an object was tried, and whether it is done."""
+    async with place.database.reading() as connection:
+        query = select(Outbox.attempts, Outbox.done_at).where(Outbox.payload["keys"].contains([key]))
+        row = (await connection.execute(query)).one()
+    return row.attempts, row.done_at is not None
+
+
+async def test_a_deleted_products_objects_go_once_s3_is_there_again(place, settings, owner, product, upload):
+    await upload()
+    (key,) = await keys_of(place, product)
+    async with place.database.transaction() as connection:
+        await products.delete(connection, owner, product)
+    s3 = urlsplit(settings.s3_endpoint_url)
+    line = Line(s3.hostname, s3.port)
+    through_it = settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{line.port}"})
+    storage, prefect = Storage(through_it), Prefect(settings)
+    dispatcher = Dispatcher(through_it, place.database, storage, prefect)
+
+    with line.cut():
+        await dispatcher.relay()
+    assert await attempts(place, key) == (1, False)
+    assert await place.storage.head(key) is not None
+
+    async with place.database.transaction() as connection:
+        due_again = Outbox.__table__.update().where(Outbox.payload["keys"].contains([key]))
+        await connection.execute(due_again.values(due_at=func.now()))
+    await dispatcher.relay()
+    assert await attempts(place, key) == (2, True)
+    assert await place.storage.head(key) is None
+
+    storage.close()
+    await prefect.close()
+    line.close()
