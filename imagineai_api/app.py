@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from imagineai_api import api_docs, background, error_answers, events, tracing
+from imagineai_api import api_docs, background, document, error_answers, events, tracing
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(live.router)
     app.include_router(health.router)
     error_answers.install(app)
+    document.install(app)
     if settings.development:
         api_docs.install(app)
     app.add_middleware(error_answers.CrashAnswers)

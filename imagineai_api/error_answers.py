@@ -1,6 +1,7 @@
 """One form for every error, whatever made it: ``{"detail": "<one sentence>"}``."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,10 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagineai_api.errors import (
     BadRequest,
+    Conflict,
+    DatabaseAway,
+    Forbidden,
     ImagineAIError,
     Invalid,
     MethodNotAllowed,
     NotFound,
+    StorageAway,
     TooLarge,
     Unauthorized,
     UnsupportedType,
@@ -47,13 +52,57 @@ MEANINGS = {
     502: "A service behind this one failed.",
     503: "A part of the service is away.",
 }
-ALWAYS = (405, 413, 429, 500, 503)
+SENTENCES = {
+    400: BadRequest.sentence,
+    401: Unauthorized.sentence,
+    403: Forbidden.sentence,
+    404: NotFound.sentence,
+    405: MethodNotAllowed.sentence,
+    409: Conflict.sentence,
+    413: "The body is over 1,000,000 bytes.",
+    415: UnsupportedType.sentence,
+    422: Invalid.sentence,
+    500: ImagineAIError.sentence,
+    502: StorageAway.sentence,
+    503: DatabaseAway.sentence,
+}
+WHY_NONE = "invalid length: expected length 32 for simple format, found 1"
+WAIT = {"Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer"}}}
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}},
+    405: {"Allow": {"description": "The methods that the path takes.", "schema": {"type": "string"}}},
+    429: WAIT,
+    502: WAIT,
+    503: WAIT,
+}
+UNGATED = (405, 500)
 """What any route may answer, whatever it does."""
+GATED = (*UNGATED, 413, 429, 503)
+"""What any route behind the gate may answer besides."""
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declare the errors of a route for its OpenAPI document; those that any route may answer are added."""
-    return {status: _declared(status) for status in sorted({*statuses, *ALWAYS})}
+def errors(
+    *statuses: int, per_minute: int = 120, says: Mapping[int, str] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Declare the errors of a gated route for its OpenAPI document; those of every such route are added.
+
+    Args:
+        statuses: What the route answers besides.
+        per_minute: The limit of its tier, as the reference has it.
+        says: The sentences of its own, by status.
+    """
+    limit = {429: f"At most {per_minute} requests in 60 seconds: wait 17 seconds."}
+    return _declared({*statuses, *GATED}, {**SENTENCES, **limit, **(says or {})})
+
+
+def errors_without_gate() -> dict[int | str, dict[str, Any]]:
+    """Declare the errors of a route that asks for no token and counts in no limit."""
+    return _declared(set(UNGATED), SENTENCES)
+
+
+def bad_id(name: str) -> str:
+    """Give the sentence that answers an id of one letter."""
+    return f"{name}: input should be a valid UUID, {WHY_NONE}."
 
 
 def install(app: FastAPI) -> None:
@@ -136,10 +185,13 @@ def _sentence(problem: dict[str, Any]) -> str:
     return f"{where}: {message[0].lower()}{message[1:]}."
 
 
-def _declared(status: int) -> dict[str, Any]:
-    declared: dict[str, Any] = {"model": ErrorAnswer, "description": MEANINGS[status]}
-    if status == 429:
-        declared["headers"] = {
-            "Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer"}}
+def _declared(statuses: set[int], sentences: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {
+            "model": ErrorAnswer,
+            "description": MEANINGS[status],
+            "headers": HEADERS.get(status, {}),
+            "content": {"application/json": {"example": {"detail": sentences[status]}}},
         }
-    return declared
+        for status in sorted(statuses)
+    }

@@ -84,7 +84,7 @@ def gate(tier: Tier, *, signed_in: bool = True, upload: bool = False) -> type[AP
                 if upload:
                     gated.max_bytes = MAX_UPLOAD_BYTES
                 gated.check_length()
-                if not upload:
+                if self.body_field is not None:
                     await _read(gated)
                 return await handle(gated)
 

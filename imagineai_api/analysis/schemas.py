@@ -5,9 +5,49 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from imagineai_api.examples import ANALYSIS_ID, CREATED_AT, ENDED_AT, IMAGE_ID, JOB_ID, shown
+
+BOX = {"x": 120, "y": 85, "width": 45, "height": 12}
+ATTRIBUTE = {
+    "id": "0a1b2c3d-4e5f-4061-8728-394a5b6c7d8e",
+    "attribute_name": "color",
+    "attribute_value": "black",
+    "confidence": 0.97,
+}
+DEFECT = {
+    "id": "1b2c3d4e-5f60-4172-9839-4a5b6c7d8e9f",
+    "defect_type": "scratch",
+    "severity": "low",
+    "confidence": 0.72,
+    "bounding_box": BOX,
+    "description": "A small scratch at the upper left.",
+}
+ANALYSIS = {
+    "id": ANALYSIS_ID,
+    "product_image_id": IMAGE_ID,
+    "model_version": "1",
+    "classification_label": "headphones",
+    "classification_confidence": 0.96,
+    "classification_scores": {"headphones": 0.96, "other": 0.04},
+    "category": "electronics",
+    "subcategory": "audio",
+    "defect_score": 0.31,
+    "description_text": "Headphones in black.",
+    "description_model": "imagineai-local-1",
+    "processing_time_ms": 1250,
+    "status": "completed",
+    "error_message": None,
+    "extracted_attributes": [ATTRIBUTE],
+    "detected_defects": [DEFECT],
+    "created_at": CREATED_AT,
+    "updated_at": ENDED_AT,
+}
+
 
 class BoundingBox(BaseModel):
     """A box in pixels of the upright stored image, inside it."""
+
+    model_config = shown(BOX)
 
     x: int
     y: int
@@ -18,6 +58,8 @@ class BoundingBox(BaseModel):
 class AttributeResponse(BaseModel):
     """One attribute, such as a colour."""
 
+    model_config = shown(ATTRIBUTE)
+
     id: UUID
     attribute_name: str
     attribute_value: str
@@ -26,6 +68,8 @@ class AttributeResponse(BaseModel):
 
 class DefectResponse(BaseModel):
     """One defect and where it is."""
+
+    model_config = shown(DEFECT)
 
     id: UUID
     defect_type: str
@@ -38,7 +82,7 @@ class DefectResponse(BaseModel):
 class AnalysisResultResponse(BaseModel):
     """Everything that was found in one picture."""
 
-    model_config = {"protected_namespaces": ()}
+    model_config = shown(ANALYSIS)
 
     id: UUID
     product_image_id: UUID
@@ -62,6 +106,8 @@ class AnalysisResultResponse(BaseModel):
 
 class RetryResponse(BaseModel):
     """The job that will analyse the picture again."""
+
+    model_config = shown({"job_id": JOB_ID, "status": "queued", "message": "Analysis retry started"})
 
     job_id: UUID
     status: str = "queued"

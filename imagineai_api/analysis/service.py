@@ -13,6 +13,9 @@ from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Analysis, DetectedDefect, ExtractedAttribute, Product, ProductImage
 from imagineai_vision.findings import Prediction
 
+NO_ANALYSIS = "There is no analysis of such an image."
+ON_ITS_WAY = "An analysis of this image is on its way."
+
 
 async def expect(connection: AsyncConnection, image_id: UUID) -> None:
     """Write the row that an uploaded image has from the start: pending."""
@@ -28,7 +31,7 @@ async def get(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> dic
     query = _owned(user_id).where(Analysis.product_image_id == image_id)
     found = await _with_findings(connection, query)
     if not found:
-        raise NotFound("There is no analysis of such an image.")
+        raise NotFound(NO_ANALYSIS)
     return found[0]
 
 
@@ -56,9 +59,9 @@ async def retry(
     locked = query.where(Analysis.product_image_id == image_id).with_for_update(of=Analysis.__table__)
     row = (await connection.execute(locked)).one_or_none()
     if row is None:
-        raise NotFound("There is no analysis of such an image.")
+        raise NotFound(NO_ANALYSIS)
     if await jobs.is_on_its_way(connection, image_id):
-        raise Conflict("An analysis of this image is on its way.")
+        raise Conflict(ON_ITS_WAY)
     await connection.execute(
         update(Analysis)
         .where(Analysis.id == row.id)

@@ -8,12 +8,22 @@ from imagineai_api.error_answers import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 
+PER_MINUTE = 10
+"""The limit of those who are not signed in, for the document."""
+
 router = APIRouter(prefix="/auth", tags=["Authentication"])
 strangers = APIRouter(route_class=gate(Tier.AUTH, signed_in=False))
 signed_in = APIRouter(route_class=gate(Tier.READ))
 
 
-@strangers.post("/register", status_code=201, summary="Register", responses=errors(400, 409, 422))
+@strangers.post(
+    "/register",
+    status_code=201,
+    summary="Register",
+    responses=errors(
+        400, 409, 422, per_minute=PER_MINUTE, says={409: auth.TAKEN, 422: "password is required."}
+    ),
+)
 async def register(request: Request, account: RegisterRequest) -> UserResponse:
     """Create an account."""
     state = request.app.state
@@ -21,14 +31,26 @@ async def register(request: Request, account: RegisterRequest) -> UserResponse:
     return UserResponse(**user)
 
 
-@strangers.post("/login", summary="Log in", responses=errors(400, 401, 422))
+@strangers.post(
+    "/login",
+    summary="Log in",
+    responses=errors(
+        400, 401, 422, per_minute=PER_MINUTE, says={401: auth.REFUSED, 422: "password is required."}
+    ),
+)
 async def log_in(request: Request, account: LoginRequest) -> TokenPair:
     """Exchange an email and a password for a token pair."""
     state = request.app.state
     return await auth.log_in(state.database, state.passwords, state.tokens, **account.model_dump())
 
 
-@strangers.post("/refresh", summary="Refresh the token pair", responses=errors(400, 401, 422))
+@strangers.post(
+    "/refresh",
+    summary="Refresh the token pair",
+    responses=errors(
+        400, 401, 422, per_minute=PER_MINUTE, says={401: auth.DEAD_TOKEN, 422: "refresh_token is required."}
+    ),
+)
 async def refresh(request: Request, body: RefreshRequest) -> TokenPair:
     """Exchange a refresh token for a new pair; it is dead afterwards."""
     state = request.app.state

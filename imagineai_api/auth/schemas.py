@@ -3,21 +3,26 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, JsonValue
+from pydantic import BaseModel, EmailStr, Field
 
+from imagineai_api.examples import CREATED_AT, USER_ID, shown
 from imagineai_api.texts import Name, Storable
 
-EXAMPLE_USER: dict[str, JsonValue] = {
+LOGIN = {"email": "user@example.com", "password": "securepass123"}
+PROFILE = {
+    "id": USER_ID,
     "email": "user@example.com",
-    "password": "securepass123",
     "full_name": "Jane Doe",
+    "is_active": True,
+    "created_at": CREATED_AT,
 }
+TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhMWIyYzNkNCJ9.c2lnbmF0dXJl"
 
 
 class RegisterRequest(BaseModel):
     """A new account. The password is used exactly as sent."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_USER]})
+    model_config = shown({**LOGIN, "full_name": "Jane Doe"})
 
     email: EmailStr = Field(max_length=254)
     password: Storable = Field(min_length=8, max_length=128)
@@ -27,6 +32,8 @@ class RegisterRequest(BaseModel):
 class LoginRequest(BaseModel):
     """An account's email and password."""
 
+    model_config = shown(LOGIN)
+
     email: Storable = Field(max_length=254)
     password: str = Field(max_length=1024)
 
@@ -34,11 +41,15 @@ class LoginRequest(BaseModel):
 class RefreshRequest(BaseModel):
     """A refresh token, good for one use."""
 
+    model_config = shown({"refresh_token": TOKEN})
+
     refresh_token: str = Field(max_length=4096)
 
 
 class UserResponse(BaseModel):
     """An account, without its secrets."""
+
+    model_config = shown(PROFILE)
 
     id: UUID
     email: str
@@ -49,6 +60,8 @@ class UserResponse(BaseModel):
 
 class TokenPair(BaseModel):
     """An access token for the next half hour, a refresh token for the one use after it."""
+
+    model_config = shown({"access_token": TOKEN, "refresh_token": TOKEN, "token_type": "bearer"})
 
     access_token: str
     refresh_token: str

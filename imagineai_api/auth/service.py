@@ -19,6 +19,7 @@ from imagineai_api.tables import RefreshToken, User
 log = logging.getLogger(__name__)
 
 REFUSED = "The email or the password is wrong."
+TAKEN = "A user with this email already exists."
 DEAD_TOKEN = "The refresh token is invalid, expired or used already."
 
 
@@ -40,7 +41,7 @@ async def register(
         async with database.transaction() as connection:
             user = (await connection.execute(created)).mappings().one()
     except IntegrityError as error:
-        raise Conflict("A user with this email already exists.") from error
+        raise Conflict(TAKEN) from error
     log.info("Account %s was created", user["id"])
     return dict(user)
 

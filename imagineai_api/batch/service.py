@@ -11,6 +11,8 @@ from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
 from imagineai_api.tables import ProductImage
 
+UNUSABLE = "image_ids names an image that is not an uploaded image of this product."
+
 
 async def start(
     connection: AsyncConnection,
@@ -35,7 +37,7 @@ async def start(
         ProductImage.upload_status == "uploaded",
     )
     if await connection.scalar(usable) != len(image_ids):
-        raise Invalid("image_ids names an image that is not an uploaded image of this product.")
+        raise Invalid(UNUSABLE)
     job_id = await jobs.start(
         connection,
         user_id=user_id,

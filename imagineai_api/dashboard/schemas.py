@@ -5,9 +5,31 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from imagineai_api.examples import CREATED_AT, ENDED_AT, JOB_ID, shown
+
+STATISTICS = {
+    "total_products": 10,
+    "total_images": 25,
+    "completed_analyses": 18,
+    "total_defects": 3,
+    "active_jobs": 1,
+    "avg_processing_time_ms": 1150,
+}
+RECENT = {
+    "id": JOB_ID,
+    "job_type": "batch",
+    "status": "completed",
+    "total_images": 5,
+    "processed_images": 5,
+    "created_at": CREATED_AT,
+    "completed_at": ENDED_AT,
+}
+
 
 class Statistics(BaseModel):
     """Totals over all that the caller owns; the average in milliseconds, null when there is nothing."""
+
+    model_config = shown(STATISTICS)
 
     total_products: int
     total_images: int
@@ -20,6 +42,8 @@ class Statistics(BaseModel):
 class RecentJob(BaseModel):
     """One of the last ten jobs."""
 
+    model_config = shown(RECENT)
+
     id: UUID
     job_type: str
     status: str
@@ -31,6 +55,8 @@ class RecentJob(BaseModel):
 
 class CategoryCount(BaseModel):
     """How many products a category has."""
+
+    model_config = shown({"category": "electronics", "count": 3})
 
     category: str
     count: int

@@ -4,14 +4,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from imagineai_api.error_answers import errors
+from imagineai_api.error_answers import errors_without_gate
+from imagineai_api.examples import shown
 from imagineai_api.health import service as health
 
 router = APIRouter(tags=["Health Checks"])
+PARTS = dict.fromkeys(("database", "redis", "storage", "models", "prefect"), "ok")
 
 
 class Health(BaseModel):
     """The process answers."""
+
+    model_config = shown({"status": "healthy"})
 
     status: str = "healthy"
 
@@ -19,11 +23,21 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """What the service depends on: each part "ok" or "error: ..."."""
 
+    model_config = shown({"status": "ready", "checks": PARTS})
+
     status: str
     checks: dict[str, str]
 
 
-@router.get("/health", summary="Liveness", responses=errors())
+REDIS_IS_AWAY = {"status": "not_ready", "checks": {**PARTS, "redis": "error: Redis is away."}}
+NOT_READY = {
+    "model": Readiness,
+    "description": "A part that uploads need is away.",
+    "content": {"application/json": {"example": REDIS_IS_AWAY}},
+}
+
+
+@router.get("/health", summary="Liveness", responses=errors_without_gate())
 async def get_health() -> Health:
     """Say that the process answers."""
     return Health()
@@ -32,7 +46,7 @@ async def get_health() -> Health:
 @router.get(
     "/ready",
     summary="Readiness",
-    responses={**errors(), 503: {"model": Readiness, "description": "A part that uploads need is away."}},
+    responses={**errors_without_gate(), 503: NOT_READY},
     response_model=Readiness,
 )
 async def get_readiness(request: Request) -> JSONResponse:

@@ -5,7 +5,69 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from imagineai_api.examples import (
+    CREATED_AT,
+    ENDED_AT,
+    FLOW_RUN_ID,
+    IMAGE_ID,
+    JOB_ID,
+    PRODUCT_ID,
+    STARTED_AT,
+    USER_ID,
+    shown,
+)
+
+STEP = {
+    "id": "2c3d4e5f-6071-4283-a94a-5b6c7d8e9f01",
+    "product_image_id": IMAGE_ID,
+    "step_name": "classify",
+    "status": "completed",
+    "started_at": STARTED_AT,
+    "completed_at": ENDED_AT,
+    "duration_ms": 412,
+    "error_message": None,
+    "result_data": {"classification_label": "headphones", "confidence": 0.96, "model_version": "1"},
+}
+JOB = {
+    "id": JOB_ID,
+    "user_id": USER_ID,
+    "product_id": PRODUCT_ID,
+    "job_type": "single",
+    "status": "completed",
+    "total_images": 1,
+    "processed_images": 1,
+    "failed_images": 0,
+    "celery_task_id": FLOW_RUN_ID,
+    "started_at": STARTED_AT,
+    "completed_at": ENDED_AT,
+    "error_message": None,
+    "steps": [STEP],
+    "created_at": CREATED_AT,
+    "updated_at": ENDED_AT,
+}
+WAITING_STEP = {
+    **STEP,
+    "step_name": "preprocess",
+    "status": "pending",
+    "started_at": None,
+    "completed_at": None,
+    "duration_ms": None,
+    "result_data": {},
+}
+QUEUED_BATCH = {
+    **JOB,
+    "job_type": "batch",
+    "status": "queued",
+    "total_images": 2,
+    "processed_images": 0,
+    "celery_task_id": None,
+    "started_at": None,
+    "completed_at": None,
+    "steps": [WAITING_STEP],
+    "updated_at": CREATED_AT,
+}
 
 
 class JobStatus(StrEnum):
@@ -21,6 +83,8 @@ class JobStatus(StrEnum):
 class StepResponse(BaseModel):
     """One step of one image."""
 
+    model_config = shown(STEP)
+
     id: UUID
     product_image_id: UUID
     step_name: str
@@ -35,7 +99,7 @@ class StepResponse(BaseModel):
 class ProcessingJobResponse(BaseModel):
     """A job; its steps are listed in its detail only."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = shown(JOB, populate_by_name=True)
 
     id: UUID
     user_id: UUID
@@ -57,6 +121,8 @@ class ProcessingJobResponse(BaseModel):
 
 class JobList(BaseModel):
     """A slice of a user's jobs, newest first."""
+
+    model_config = shown({"items": [{**JOB, "steps": []}], "total": 42})
 
     items: list[ProcessingJobResponse]
     total: int

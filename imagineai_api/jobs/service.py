@@ -25,6 +25,8 @@ from imagineai_api.events import Event
 from imagineai_api.jobs import endings
 from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product
 
+NO_JOB = "There is no such job."
+
 
 async def start(
     connection: AsyncConnection,
@@ -73,7 +75,7 @@ async def get(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> dict[
     """
     row = (await connection.execute(_jobs(user_id).where(Job.id == job_id))).mappings().one_or_none()
     if row is None:
-        raise NotFound("There is no such job.")
+        raise NotFound(NO_JOB)
     steps = select(JobStep.__table__).where(JobStep.job_id == job_id)
     in_order = steps.order_by(JobStep.image_position, JobStep.position)
     return {**row, "steps": [dict(step) for step in (await connection.execute(in_order)).mappings()]}
@@ -100,7 +102,7 @@ async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Ev
     found = select(Job.status).where(Job.id == job_id, Job.user_id == user_id).with_for_update()
     status = await connection.scalar(found)
     if status is None:
-        raise NotFound("There is no such job.")
+        raise NotFound(NO_JOB)
     if status not in endings.OPEN:
         raise Conflict(f"The job has ended already: it is {status}.")
     return await endings.cancel(connection, job_id, "The job was cancelled.")

@@ -58,7 +58,7 @@ async def _admit(socket: WebSocket, job_id: str, token: str) -> tuple[CurrentUse
         raise NotFound from error
     async with socket.app.state.database.reading() as connection:
         if await jobs.owner(connection, job) != user.id:
-            raise NotFound("There is no such job.")
+            raise NotFound(jobs.NO_JOB)
     return user, job
 
 

@@ -10,11 +10,13 @@ from imagineai_api import events
 from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.schemas import AnalysisResultResponse
 from imagineai_api.database import Reading, Transaction
-from imagineai_api.error_answers import errors
+from imagineai_api.error_answers import bad_id, errors
+from imagineai_api.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 from imagineai_api.products import service as products
 from imagineai_api.products.schemas import (
+    DRAFT,
     ProductCreate,
     ProductPage,
     ProductResponse,
@@ -23,6 +25,8 @@ from imagineai_api.products.schemas import (
 )
 from imagineai_api.texts import Storable
 
+BAD_PAGE = "page: input should be greater than or equal to 1."
+SAYS = {404: products.NO_PRODUCT, 422: bad_id("product_id")}
 MAX_PAGE_SIZE = 100
 MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
 """The last page whose offset PostgreSQL can count."""
@@ -30,7 +34,11 @@ MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
 router = APIRouter(prefix="/products", tags=["Products"], route_class=gate(Tier.READ))
 
 
-@router.get("", summary="List products", responses=errors(401, 422))
+@router.get(
+    "",
+    summary="List products",
+    responses=errors(401, 422, says={422: BAD_PAGE}),
+)
 async def list_products(
     user: SignedIn,
     reading: Reading,
@@ -59,19 +67,27 @@ async def list_products(
     )
 
 
-@router.post("", status_code=201, summary="Create a product", responses=errors(400, 401, 422))
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a product",
+    responses={
+        201: shown_as(DRAFT),
+        **errors(400, 401, 422, says={422: "title is required."}),
+    },
+)
 async def create_product(user: SignedIn, transaction: Transaction, product: ProductCreate) -> ProductResponse:
     """Create a product, as a draft."""
     return ProductResponse.model_validate(await products.create(transaction, user.id, product.model_dump()))
 
 
-@router.get("/{product_id}", summary="Get a product", responses=errors(401, 404, 422))
+@router.get("/{product_id}", summary="Get a product", responses=errors(401, 404, 422, says=SAYS))
 async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> ProductResponse:
     """Give one product with its pictures."""
     return ProductResponse.model_validate(await products.get(reading, user.id, product_id))
 
 
-@router.patch("/{product_id}", summary="Update a product", responses=errors(400, 401, 404, 422))
+@router.patch("/{product_id}", summary="Update a product", responses=errors(400, 401, 404, 422, says=SAYS))
 async def update_product(
     product_id: UUID, user: SignedIn, transaction: Transaction, changes: ProductUpdate
 ) -> ProductResponse:
@@ -85,7 +101,7 @@ async def update_product(
     status_code=204,
     response_class=Response,
     summary="Delete a product",
-    responses=errors(401, 404, 422),
+    responses=errors(401, 404, 422, says=SAYS),
 )
 async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> None:
     """Delete a product, its pictures and all that was found in them; jobs that still run on it end."""
@@ -95,7 +111,9 @@ async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> 
     await events.publish(state.redis, ended)
 
 
-@router.get("/{product_id}/analysis", summary="Get a product's analyses", responses=errors(401, 404, 422))
+@router.get(
+    "/{product_id}/analysis", summary="Get a product's analyses", responses=errors(401, 404, 422, says=SAYS)
+)
 async def get_product_analysis(
     product_id: UUID, user: SignedIn, reading: Reading
 ) -> list[AnalysisResultResponse]:

@@ -5,8 +5,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from imagineai_api.examples import CREATED_AT, ENDED_AT, IMAGE_ID, PRODUCT_ID, USER_ID, shown
 from imagineai_api.texts import Category, Description, Title
 
 
@@ -19,17 +20,42 @@ class ProductStatus(StrEnum):
     ARCHIVED = "archived"
 
 
-EXAMPLE: dict[str, JsonValue] = {
+NEW = {
     "title": "Wireless Bluetooth Headphones",
     "description": "Premium over-ear headphones with ANC.",
     "category": "electronics",
 }
+IMAGE = {
+    "id": IMAGE_ID,
+    "s3_key": f"products/{USER_ID}/{PRODUCT_ID}/{IMAGE_ID}_headphones_front.jpg",
+    "original_filename": "headphones_front.jpg",
+    "content_type": "image/jpeg",
+    "file_size_bytes": 2500000,
+    "width": 1920,
+    "height": 1080,
+    "is_primary": True,
+    "upload_status": "uploaded",
+    "created_at": CREATED_AT,
+}
+PRODUCT: dict[str, object] = {
+    **NEW,
+    "id": PRODUCT_ID,
+    "user_id": USER_ID,
+    "subcategory": None,
+    "ai_description": "Headphones in black.",
+    "status": "active",
+    "metadata_": {},
+    "images": [IMAGE],
+    "created_at": CREATED_AT,
+    "updated_at": ENDED_AT,
+}
+DRAFT = {**PRODUCT, "ai_description": None, "status": "draft", "images": [], "updated_at": CREATED_AT}
 
 
 class ProductCreate(BaseModel):
     """A new product."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = shown(NEW)
 
     title: Title
     description: Description | None = None
@@ -39,9 +65,7 @@ class ProductCreate(BaseModel):
 class ProductUpdate(BaseModel):
     """What changes; a field that is not sent stays as it is."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"title": "Updated Title", "status": "active"}]}
-    )
+    model_config = shown({"title": "Updated Title", "status": "active"})
 
     title: Title | None = None
     description: Description | None = None
@@ -59,6 +83,8 @@ class ProductUpdate(BaseModel):
 class ImageResponse(BaseModel):
     """One picture of a product."""
 
+    model_config = shown(IMAGE)
+
     id: UUID
     s3_key: str
     original_filename: str
@@ -73,6 +99,8 @@ class ImageResponse(BaseModel):
 
 class ProductResponse(BaseModel):
     """A product with its pictures, oldest first."""
+
+    model_config = shown(PRODUCT)
 
     id: UUID
     user_id: UUID
@@ -90,7 +118,9 @@ class ProductResponse(BaseModel):
 
 
 class ProductPage(BaseModel):
-    """A page of products, newest first."""
+    """A page of products, newest first; ``pages`` is 0 where there is none."""
+
+    model_config = shown({"items": [PRODUCT], "total": 1, "page": 1, "page_size": 20, "pages": 1})
 
     items: list[ProductResponse]
     total: int

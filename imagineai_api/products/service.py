@@ -15,6 +15,7 @@ from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Product, ProductImage
 
+NO_PRODUCT = "There is no such product."
 COLUMNS = (
     Product.id,
     Product.user_id,
@@ -46,7 +47,7 @@ async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> d
     query = select(*COLUMNS).where(Product.id == product_id, Product.user_id == user_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
-        raise NotFound("There is no such product.")
+        raise NotFound(NO_PRODUCT)
     images = await _images(connection, [product_id])
     return {**row, "images": images[product_id]}
 
@@ -117,7 +118,7 @@ async def ensure_owner(connection: AsyncConnection, user_id: UUID, product_id: U
     """Raise NotFound unless the product is this user's."""
     query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
     if await connection.scalar(query) is None:
-        raise NotFound("There is no such product.")
+        raise NotFound(NO_PRODUCT)
 
 
 async def _images(

@@ -14,11 +14,14 @@ from imagineai_api import request_log
 from imagineai_api.database import Transaction
 from imagineai_api.error_answers import errors
 from imagineai_api.errors import Invalid
+from imagineai_api.examples import PRODUCT_ID, shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
+from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.schemas import (
+    CONFIRMED,
     ConfirmRequest,
     PresignedUrlRequest,
     PresignedUrlResponse,
@@ -29,11 +32,13 @@ router = APIRouter(prefix="/uploads", tags=["Uploads"])
 small = APIRouter(route_class=gate(Tier.UPLOAD))
 large = APIRouter(route_class=gate(Tier.UPLOAD, upload=True))
 
+PER_MINUTE = 30
 MULTIPART: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "multipart/form-data": {
+                "example": {"product_id": PRODUCT_ID, "file": "the bytes of photo.jpg"},
                 "schema": {
                     "type": "object",
                     "required": ["product_id", "file"],
@@ -41,17 +46,35 @@ MULTIPART: dict[str, Any] = {
                         "product_id": {"type": "string", "format": "uuid"},
                         "file": {"type": "string", "contentMediaType": "image/*"},
                     },
-                }
+                },
             }
         },
     }
 }
+NO_FILE = "file is required, as a multipart file part."
 MAX_NAME_LENGTH = 255
 _uuid = TypeAdapter(UUID)
 _name = TypeAdapter(Storable)
 
 
-@small.post("/presigned-url", summary="Get a presigned URL", responses=errors(400, 401, 404, 413, 415, 422))
+@small.post(
+    "/presigned-url",
+    summary="Get a presigned URL",
+    responses=errors(
+        400,
+        401,
+        404,
+        415,
+        422,
+        per_minute=PER_MINUTE,
+        says={
+            404: products.NO_PRODUCT,
+            413: uploads.TOO_LARGE,
+            415: uploads.OTHER_TYPE,
+            422: "filename is required.",
+        },
+    ),
+)
 async def get_presigned_url(
     request: Request, user: SignedIn, transaction: Transaction, body: PresignedUrlRequest
 ) -> PresignedUrlResponse:
@@ -68,7 +91,23 @@ async def get_presigned_url(
     return PresignedUrlResponse(upload_url=url, image_id=image_id, s3_key=key, expires_in=expires_s)
 
 
-@small.post("/confirm", summary="Confirm an upload", responses=errors(400, 401, 404, 409, 413, 422, 502))
+@small.post(
+    "/confirm",
+    summary="Confirm an upload",
+    responses={
+        200: shown_as(CONFIRMED),
+        **errors(
+            400,
+            401,
+            404,
+            409,
+            422,
+            502,
+            per_minute=PER_MINUTE,
+            says={404: uploads.NO_IMAGE, 409: uploads.NOTHING_YET, 422: "image_id is required."},
+        ),
+    },
+)
 async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest) -> UploadResponse:
     """Look at what was uploaded to S3 and start its analysis."""
     state = request.app.state
@@ -87,7 +126,20 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
 @large.post(
     "/direct",
     summary="Upload directly",
-    responses=errors(401, 404, 413, 415, 422, 502),
+    responses=errors(
+        401,
+        404,
+        415,
+        422,
+        502,
+        per_minute=PER_MINUTE,
+        says={
+            404: products.NO_PRODUCT,
+            413: "The body is over 50,100,000 bytes.",
+            415: uploads.OTHER_TYPE,
+            422: NO_FILE,
+        },
+    ),
     openapi_extra=MULTIPART,
 )
 async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
@@ -132,7 +184,7 @@ async def _upload(form: FormData) -> uploads.Upload:
     if not isinstance(product_id, str):
         raise Invalid("product_id is required, as a form field.")
     if not isinstance(file, UploadFile):
-        raise Invalid("file is required, as a multipart file part.")
+        raise Invalid(NO_FILE)
     try:
         name = _name.validate_python(file.filename or "image")
         owner = _uuid.validate_python(product_id)

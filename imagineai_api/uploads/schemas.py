@@ -3,24 +3,34 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from imagineai_api.examples import IMAGE_ID, JOB_ID, PRODUCT_ID, USER_ID, shown
 from imagineai_api.texts import Storable
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp", "image/gif"]
 CONTENT_TYPES: tuple[ContentType, ...] = ("image/jpeg", "image/png", "image/webp", "image/gif")
-EXAMPLE: dict[str, JsonValue] = {
-    "product_id": "b2c3d4e5-f6a7-8901-bcde-f12345678901",
+WISH = {
+    "product_id": PRODUCT_ID,
     "filename": "photo.jpg",
     "content_type": "image/jpeg",
     "file_size_bytes": 2500000,
 }
+KEY = f"products/{USER_ID}/{PRODUCT_ID}/{IMAGE_ID}_photo.jpg"
+URL = f"https://s3.amazonaws.com/imagineai-images/{KEY}?X-Amz-Expires=3600&X-Amz-Signature=0f3c"
+STARTED = {
+    "image_id": IMAGE_ID,
+    "job_id": JOB_ID,
+    "status": "queued",
+    "message": "Image uploaded and processing started",
+}
+CONFIRMED = {**STARTED, "message": "Image processing started"}
 
 
 class PresignedUrlRequest(BaseModel):
     """What will be uploaded."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = shown(WISH)
 
     product_id: UUID
     filename: Annotated[Storable, StringConstraints(min_length=1, max_length=255)]
@@ -31,6 +41,8 @@ class PresignedUrlRequest(BaseModel):
 class PresignedUrlResponse(BaseModel):
     """Where to PUT it, with exactly that type and length."""
 
+    model_config = shown({"upload_url": URL, "image_id": IMAGE_ID, "s3_key": KEY, "expires_in": 3600})
+
     upload_url: str
     image_id: UUID
     s3_key: str
@@ -40,11 +52,15 @@ class PresignedUrlResponse(BaseModel):
 class ConfirmRequest(BaseModel):
     """The image whose PUT is done."""
 
+    model_config = shown({"image_id": IMAGE_ID})
+
     image_id: UUID
 
 
 class UploadResponse(BaseModel):
     """The image and the job that analyses it."""
+
+    model_config = shown(STARTED)
 
     image_id: UUID
     job_id: UUID

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 DECODERS = CapacityLimiter(2)
 """Pictures decoded at once to prove them: one may take a second and 200 MB."""
 SAFE_NAME_LENGTH = 80
+NO_IMAGE = "There is no such image."
+NOTHING_YET = "Nothing has been uploaded to this image's address yet."
+OTHER_TYPE = f"A picture must be one of {', '.join(CONTENT_TYPES)}."
 TOO_LARGE = f"The file is over {MAX_IMAGE_BYTES:,} bytes."
 
 
@@ -137,7 +140,7 @@ async def confirm(
         return Started(image_id, image.upload_job_id)
     stored = await storage.head(image.s3_key)
     if stored is None:
-        raise Conflict("Nothing has been uploaded to this image's address yet.")
+        raise Conflict(NOTHING_YET)
     try:
         facts = await _prove_stored(storage, image.s3_key, image.content_type, stored)
     except NotAPicture:
@@ -168,7 +171,7 @@ async def _accept(
     locked = select(ProductImage.upload_job_id, ProductImage.product_id).where(ProductImage.id == image_id)
     image = (await connection.execute(locked.with_for_update())).one_or_none()
     if image is None:
-        raise NotFound("There is no such image.")
+        raise NotFound(NO_IMAGE)
     if image.upload_job_id is not None:
         return Started(image_id, image.upload_job_id)
     await connection.execute(
@@ -235,7 +238,7 @@ async def _lock_product(connection: AsyncConnection, user_id: UUID, product_id: 
     """Hold the product, so that of two first images one becomes primary."""
     query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
     if await connection.scalar(query.with_for_update(key_share=True)) is None:
-        raise NotFound("There is no such product.")
+        raise NotFound(products.NO_PRODUCT)
 
 
 async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> Row[str, str, UUID | None]:
@@ -246,7 +249,7 @@ async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> 
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
-        raise NotFound("There is no such image.")
+        raise NotFound(NO_IMAGE)
     return row
 
 
@@ -280,7 +283,7 @@ async def _insert_image(
 
 def _check_declared(content_type: str, size_bytes: int) -> None:
     if content_type not in CONTENT_TYPES:
-        raise UnsupportedType(f"A picture must be one of {', '.join(CONTENT_TYPES)}.")
+        raise UnsupportedType(OTHER_TYPE)
     if size_bytes > MAX_IMAGE_BYTES:
         raise TooLarge(TOO_LARGE)
 

@@ -85,11 +85,12 @@ def test_a_batch_takes_nothing_but_a_product_and_images(user, images, stranger):
         assert cancel(user, job["id"]).status_code == 204
 
 
-def test_a_retry_while_a_batch_has_the_image_is_409(user, images):
-    job_id = started(user, images)
-    assert user.http.post(f"/analysis/{images.ids[0]}/retry").status_code == 409
+def test_a_retry_while_a_batch_has_the_image_is_409(user):
+    one = Images(user, 1)
+    job_id = started(user, one)
+    assert user.http.post(f"/analysis/{one.ids[0]}/retry").status_code == 409
     assert cancel(user, job_id).status_code == 204
-    assert user.http.post(f"/analysis/{images.ids[0]}/retry").status_code == 200
+    assert user.http.post(f"/analysis/{one.ids[0]}/retry").status_code == 200
 
 
 def test_a_thousand_images_are_a_batch(user, database):
