@@ -255,7 +255,10 @@ class Dispatcher:
         await self._prefect.end_run(payload["flow_run_id"], state, "Ended by ImagineAI.")
 
     async def _start_batch(self, payload: dict[str, Any]) -> None:
-        await self._order_batch(UUID(payload["job_id"]), payload["job_id"])
+        job_id = UUID(payload["job_id"])
+        # A run of its own for a batch that was cancelled meanwhile would keep others waiting.
+        if await self._is_open(job_id):
+            await self._order_batch(job_id, payload["job_id"])
 
     async def _order_batch(self, job_id: UUID, key: str) -> None:
         name = f"batch of {await self._title(job_id)}"[:100]
@@ -264,6 +267,11 @@ class Dispatcher:
         ordered = update(Job).where(Job.id == job_id, Job.completed_at.is_(None)).values(flow_run_id=run)
         async with self._database.transaction() as connection:
             await connection.execute(ordered)
+
+    async def _is_open(self, job_id: UUID) -> bool:
+        found = select(Job.id).where(Job.id == job_id, Job.completed_at.is_(None))
+        async with self._database.reading() as connection:
+            return await connection.scalar(found) is not None
 
     async def _title(self, job_id: UUID) -> str:
         query = text(

@@ -8,7 +8,7 @@ from imagineai_api import events, request_log
 from imagineai_api.batch import service as batch
 from imagineai_api.batch.schemas import BatchRequest
 from imagineai_api.database import Reading, Transaction
-from imagineai_api.error_answers import bad_id, errors
+from imagineai_api.declared_errors import bad_id, errors
 from imagineai_api.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.jobs import service as jobs

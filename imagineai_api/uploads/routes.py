@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException
 
 from imagineai_api import request_log
 from imagineai_api.database import Transaction
-from imagineai_api.error_answers import errors
+from imagineai_api.declared_errors import errors
 from imagineai_api.errors import Invalid
 from imagineai_api.examples import PRODUCT_ID, shown_as
 from imagineai_api.gate import SignedIn, gate
