@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from imagineai_api.errors import (
     BadRequest,
@@ -46,6 +47,7 @@ MEANINGS = {
     502: "A service behind this one failed.",
     503: "A part of the service is away.",
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ALWAYS = (405, 413, 429, 500, 503)
 """What any route may answer, whatever it does."""
 
@@ -85,7 +87,7 @@ async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
     return answer(Invalid(_sentence(first)))
 
 
-async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
+async def _answer_framework(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise TypeError from error
     known = {
@@ -94,8 +96,20 @@ async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
     }
     reply = answer(known.get(error.status_code, ImagineAIError)())
     if error.headers and "allow" in {name.lower() for name in error.headers}:
-        reply.headers["Allow"] = error.headers.get("Allow", "")
+        reply.headers["Allow"] = ", ".join(_allowed(request))
     return reply
+
+
+def _allowed(request: Request) -> list[str]:
+    """Name the methods that a path takes; the framework names those of the first route it meets."""
+    scope = {"type": "http", "path": request.url.path, "headers": []}
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
+        )
+    ]
 
 
 async def _answer_crash(request: Request, error: Exception) -> JSONResponse:

@@ -18,4 +18,6 @@ class BatchRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     product_id: UUID
-    image_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_IMAGES)]
+    image_ids: Annotated[
+        list[UUID], Field(min_length=1, max_length=MAX_IMAGES, json_schema_extra={"uniqueItems": True})
+    ]

@@ -19,6 +19,7 @@ from imagineai_api.limits import Tier
 from imagineai_api.texts import Storable
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.schemas import (
+    CONTENT_TYPES,
     ConfirmRequest,
     PresignedUrlRequest,
     PresignedUrlResponse,
@@ -39,9 +40,10 @@ MULTIPART: dict[str, Any] = {
                     "required": ["product_id", "file"],
                     "properties": {
                         "product_id": {"type": "string", "format": "uuid"},
-                        "file": {"type": "string", "contentMediaType": "image/*"},
+                        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
                     },
-                }
+                },
+                "encoding": {"file": {"contentType": ", ".join(CONTENT_TYPES)}},
             }
         },
     }
