@@ -12,6 +12,7 @@ import uvicorn
 from imagineai_api import request_log, tracing
 from imagineai_api.database import migrate
 from imagineai_api.errors import ImagineAIError
+from imagineai_api.server_protocols import HttpProtocol, SocketProtocol
 from imagineai_api.settings import Settings, read_settings
 
 log = logging.getLogger("imagineai_api")
@@ -70,7 +71,8 @@ def _config(app: object, host: str, port: int, lifespan: str = "on") -> uvicorn.
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=64 * 1024,
         ws_ping_interval=20,
         ws_ping_timeout=20,

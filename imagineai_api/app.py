@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from imagineai_api import api_docs, background, document, error_answers, events, tracing
+from imagineai_api import api_docs, api_links, background, document, error_answers, events, tracing
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.development else None,
         redirect_slashes=False,
+        generate_unique_id_function=api_links.operation_id,
         lifespan=_lifespan,
         telemetry=tracing.of_requests(),
     )
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     error_answers.install(app)
     document.install(app)
+    api_links.install(app)
     if settings.development:
         api_docs.install(app)
     app.add_middleware(error_answers.CrashAnswers)

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagineai_api.errors import (
@@ -21,6 +22,9 @@ from imagineai_api.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def install(app: FastAPI) -> None:
@@ -76,7 +80,7 @@ async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
     return answer(Invalid(_sentence(first)))
 
 
-async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
+async def _answer_framework(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise TypeError from error
     known = {
@@ -85,8 +89,20 @@ async def _answer_framework(_: Request, error: Exception) -> JSONResponse:
     }
     reply = answer(known.get(error.status_code, ImagineAIError)())
     if error.headers and "allow" in {name.lower() for name in error.headers}:
-        reply.headers["Allow"] = error.headers.get("Allow", "")
+        reply.headers["Allow"] = ", ".join(_allowed(request))
     return reply
+
+
+def _allowed(request: Request) -> list[str]:
+    """Name the methods that a path takes; the framework names those of the first route it meets."""
+    scope = {"type": "http", "path": request.url.path, "headers": []}
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
+        )
+    ]
 
 
 def _sentence(problem: dict[str, Any]) -> str:

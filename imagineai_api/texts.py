@@ -1,8 +1,14 @@
-"""Texts that may come from anywhere and must fit into PostgreSQL."""
+"""Texts that may come from anywhere and must fit into PostgreSQL; their schemas say what is refused."""
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+
+SEEN = r"[^\s\u0000-\u001f\u0085\ufeff]"
+"""A character that is seen, in words that Python, JavaScript and Rust read alike."""
+NO_NUL = r"^[^\u0000]*$"
+NOT_BLANK = rf"^[^\u0000]*{SEEN}[^\u0000]*$"
 
 
 def _storable(value: str) -> str:
@@ -15,29 +21,19 @@ def _storable(value: str) -> str:
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
+def _written(value: str) -> str:
+    if not re.search(SEEN, value):
         raise ValueError("must not be blank")
-    return value
+    return _storable(value)
 
 
-Storable = Annotated[str, AfterValidator(_storable)]
-Description = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_storable)]
+_without_nul = Field(json_schema_extra={"pattern": NO_NUL})
+_not_blank = Field(json_schema_extra={"pattern": NOT_BLANK})
+
+Storable = Annotated[str, AfterValidator(_storable), _without_nul]
+Description = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_storable), _without_nul]
 Category = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100),
-    AfterValidator(_storable),
-    AfterValidator(_not_blank),
+    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_written), _not_blank
 ]
-Title = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=500),
-    AfterValidator(_storable),
-    AfterValidator(_not_blank),
-]
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=200),
-    AfterValidator(_storable),
-    AfterValidator(_not_blank),
-]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_written), _not_blank]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_written), _not_blank]

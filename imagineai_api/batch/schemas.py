@@ -16,4 +16,6 @@ class BatchRequest(BaseModel):
     model_config = shown({"product_id": PRODUCT_ID, "image_ids": [IMAGE_ID, OTHER_IMAGE_ID]})
 
     product_id: UUID
-    image_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_IMAGES)]
+    image_ids: Annotated[
+        list[UUID], Field(min_length=1, max_length=MAX_IMAGES, json_schema_extra={"uniqueItems": True})
+    ]

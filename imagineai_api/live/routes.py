@@ -128,8 +128,9 @@ async def _next(hub: Hub, queue: asyncio.Queue[Event]) -> Event | None:
 
 
 async def _until_gone(socket: WebSocket) -> None:
-    while True:
-        await socket.receive_text()
+    # Whatever a client says, in text or in bytes, is passed over.
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 async def _keep_place(socket: WebSocket, user_id: UUID, place: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from imagineai_api.examples import CREATED_AT, ENDED_AT, IMAGE_ID, PRODUCT_ID, USER_ID, shown
 from imagineai_api.texts import Category, Description, Title
@@ -67,10 +68,10 @@ class ProductUpdate(BaseModel):
 
     model_config = shown({"title": "Updated Title", "status": "active"})
 
-    title: Title | None = None
+    title: Title | SkipJsonSchema[None] = None
     description: Description | None = None
     category: Category | None = None
-    status: ProductStatus | None = None
+    status: ProductStatus | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _required_fields_are_not_emptied(self) -> "ProductUpdate":

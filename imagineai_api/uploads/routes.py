@@ -22,6 +22,7 @@ from imagineai_api.texts import Storable
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.schemas import (
     CONFIRMED,
+    CONTENT_TYPES,
     ConfirmRequest,
     PresignedUrlRequest,
     PresignedUrlResponse,
@@ -44,9 +45,10 @@ MULTIPART: dict[str, Any] = {
                     "required": ["product_id", "file"],
                     "properties": {
                         "product_id": {"type": "string", "format": "uuid"},
-                        "file": {"type": "string", "contentMediaType": "image/*"},
+                        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
                     },
                 },
+                "encoding": {"file": {"contentType": ", ".join(CONTENT_TYPES)}},
             }
         },
     }

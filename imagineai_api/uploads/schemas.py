@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from imagineai_api.examples import IMAGE_ID, JOB_ID, PRODUCT_ID, USER_ID, shown
+from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.texts import Storable
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp", "image/gif"]
@@ -27,6 +28,13 @@ STARTED = {
 CONFIRMED = {**STARTED, "message": "Image processing started"}
 
 
+def _number(value: object) -> object:
+    """Refuse what Pydantic would read as a number; its strict mode would refuse 2500000.0 too."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - Pydantic takes no TypeError for an answer
+    return value
+
+
 class PresignedUrlRequest(BaseModel):
     """What will be uploaded."""
 
@@ -34,8 +42,11 @@ class PresignedUrlRequest(BaseModel):
 
     product_id: UUID
     filename: Annotated[Storable, StringConstraints(min_length=1, max_length=255)]
-    content_type: str = Field(max_length=100)
-    file_size_bytes: int = Field(ge=1)
+    # What the schema says beyond the type is answered by 415 and 413.
+    content_type: str = Field(max_length=100, json_schema_extra={"enum": list(CONTENT_TYPES)})
+    file_size_bytes: Annotated[int, BeforeValidator(_number)] = Field(
+        ge=1, json_schema_extra={"maximum": MAX_IMAGE_BYTES}
+    )
 
 
 class PresignedUrlResponse(BaseModel):

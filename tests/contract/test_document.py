@@ -1,6 +1,7 @@
 """The OpenAPI document and the pages made of it, as the notes ask for them."""
 
 import json
+import re
 
 import pytest
 
@@ -82,3 +83,37 @@ def test_every_route_behind_a_token_declares_401(document):
 def test_every_route_with_an_id_declares_404(document):
     for name, operation in operations(document):
         assert "{" not in name or "404" in operation["responses"], name
+
+
+def test_every_link_leads_to_a_route_and_gives_what_it_takes(document):
+    targets = {operation["operationId"]: operation for _, operation in operations(document)}
+    links = [
+        link
+        for _, operation in operations(document)
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert links
+    for link in links:
+        target = targets[link["operationId"]]
+        in_path = {parameter["name"] for parameter in target.get("parameters", [])}
+        assert set(link.get("parameters", {})) <= in_path, link
+        assert set(link.get("requestBody", {})) <= set(body_properties(document, target)), link
+
+
+def body_properties(document, operation):
+    content = operation.get("requestBody", {}).get("content", {})
+    schemas = [one["schema"] for one in content.values()]
+    known = document["components"]["schemas"]
+    whole = [known.get(schema.get("$ref", "").rpartition("/")[2], schema) for schema in schemas]
+    return [name for schema in whole for name in schema["properties"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [("a", True), (" a\n", True), ("", False), (" \t", False), ("a\0", False), ("\x1c", False)],
+)
+def test_the_schema_of_a_title_refuses_what_the_service_refuses(document, user, text, is_taken):
+    title = document["components"]["schemas"]["ProductCreate"]["properties"]["title"]
+    assert bool(re.search(title["pattern"], text)) == is_taken
+    assert (user.http.post("/products", json={"title": text}).status_code == 201) == is_taken

@@ -2,8 +2,10 @@
 
 import json
 import re
+import socket
 import uuid
 
+import httpx
 import pytest
 
 UNKNOWN = str(uuid.uuid4())
@@ -127,6 +129,19 @@ def test_a_verb_that_a_route_has_not_is_405_and_names_those_it_has(user, path):
     answer = user.http.request("PUT", path)
     assert answer.status_code == 405
     assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/products", {"GET", "POST"}),
+        (f"/products/{uuid.uuid4()}", {"GET", "PATCH", "DELETE"}),
+        (f"/batch/{uuid.uuid4()}", {"GET", "DELETE"}),
+        ("/batch", {"POST"}),
+    ],
+)
+def test_a_405_names_every_method_of_a_path_that_several_routes_share(user, path, methods):
+    assert set(user.http.request("PUT", path).headers["Allow"].split(", ")) == methods
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -290,3 +305,14 @@ def test_a_page_on_the_list_may_send_the_headers_it_needs_and_read_those_it_gets
         name.strip().lower() for name in got.headers["Access-Control-Expose-Headers"].split(",")
     }
     assert "Access-Control-Allow-Credentials" not in got.headers
+
+
+@pytest.mark.parametrize("sent", [b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nA\x00: b\r\n\r\n"])
+def test_what_is_no_http_is_answered_in_the_one_form(platform, sent):
+    place = httpx.URL(platform.url)
+    with socket.create_connection((place.host, place.port), timeout=30) as line:
+        line.sendall(sent)
+        head, _, body = b"".join(iter(lambda: line.recv(65536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/json" in head
+    assert list(json.loads(body)) == ["detail"]

@@ -1,0 +1,142 @@
+"""What schemathesis loads: Alice's token, real pictures, and Bob, a stranger who tries everything first.
+
+The test hands over, as JSON in the file that FUZZ_WORLD names, who they are and what Bob owns.
+"""
+
+import atexit
+import io
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import requests
+import schemathesis
+from hypothesis import strategies as st
+from PIL import Image
+
+WORLD = json.loads(Path(os.environ["FUZZ_WORLD"]).read_text())
+URL, ALICE, BOB = WORLD["url"], WORLD["alice"], WORLD["bob"]
+PRODUCTS = WORLD["products"]
+IDS = {"product_id", "image_id", "image_ids", "job_id"}
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TOKEN_LIFETIME_S = 600
+
+answered = Counter()
+refused = Counter()
+tried = {}
+http = requests.Session()
+schemathesis.openapi.format(
+    "email", st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,9})?@[a-z]{2,20}\.(com|org|net)", fullmatch=True)
+)
+
+
+def token(person):
+    account = {"email": person["email"], "password": person["password"]}
+    answer = http.post(f"{URL}/api/v1/auth/login", json=account, timeout=60)
+    answer.raise_for_status()
+    return answer.json()["access_token"]
+
+
+def picture(kind):
+    content = io.BytesIO()
+    Image.effect_noise((40, 30), 80).save(content, kind)
+    return content.getvalue()
+
+
+for kind in ("jpeg", "png", "webp", "gif"):
+    whole = picture(kind)
+    schemathesis.openapi.media_type(f"image/{kind}", st.sampled_from([whole, whole, whole, whole[:-40], b""]))
+
+
+@schemathesis.auth(refresh_interval=TOKEN_LIFETIME_S)
+class AlicesToken:
+    def get(self, case, context):
+        return token(ALICE)
+
+    def set(self, case, data, context):
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+
+
+class BobsToken:
+    """Bob's token, new as often as Alice's."""
+
+    def __init__(self):
+        self._requests = 0
+        self._token = None
+
+    def header(self):
+        if self._requests % 5000 == 0:
+            self._token = token(BOB)
+        self._requests += 1
+        return {"Authorization": f"Bearer {self._token}"}
+
+
+bobs_token = BobsToken()
+
+
+def named_ids(case):
+    """The values that a request gives where ids are asked for."""
+    fields = [case.path_parameters, case.body]
+    given = [
+        value for some in fields if isinstance(some, dict) for name, value in some.items() if name in IDS
+    ]
+    flat = [one for value in given for one in (value if isinstance(value, list) else [value])]
+    return {one for one in flat if isinstance(one, str) and UUID.fullmatch(one)}
+
+
+@schemathesis.hook("map_case").apply_to(operation_id="upload_directly")
+def into_a_real_product(context, case):
+    """Send every second picture to a product that is there; dictionaries do not reach into forms."""
+    asked = case.body.get("product_id") if isinstance(case.body, dict) else None
+    if isinstance(asked, str) and UUID.fullmatch(asked):
+        number = int(asked[:4], 16)
+        if number % 2:
+            case.body["product_id"] = PRODUCTS[number // 2 % len(PRODUCTS)]
+    return case
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Let Bob send the same request first, before it can change anything."""
+    ids = named_ids(case)
+    if ids and not ids & set(BOB["owns"]):
+        request = case.as_transport_kwargs(base_url=URL, headers=bobs_token.header())
+        tried[case.id] = http.request(**request, timeout=60, allow_redirects=False)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    answered[f"{response.request.method} {case.operation.path} {response.status_code}"] += 1
+
+
+@schemathesis.check
+def a_stranger_gets_nothing(ctx, response, case):
+    """What Alice may do with an id of hers, Bob was told does not exist; and he learnt nothing."""
+    bobs = tried.pop(case.id, None)
+    if bobs is None:
+        return
+    refused[f"{response.request.method} {case.operation.path} {bobs.status_code}"] += 1
+    assert bobs.status_code >= 400, f"Bob got {bobs.status_code}: {bobs.text[:500]}"
+    if response.status_code < 300:
+        assert bobs.status_code == 404, (
+            f"Alice got {response.status_code}, Bob {bobs.status_code}: {bobs.text}"
+        )
+    leaked = [word for word in {ALICE["id"], ALICE["email"], *named_ids(case)} if word in bobs.text]
+    assert not leaked, f"Bob was told {leaked}: {bobs.text[:500]}"
+
+
+@schemathesis.check
+def nothing_of_bobs_reaches_alice(ctx, response, case):
+    """His ids lead Alice to nothing, and no answer to her carries anything of his."""
+    if named_ids(case) & set(BOB["owns"]):
+        assert response.status_code >= 400, f"Alice got {response.status_code} for what is Bob's"
+    carried = [word for word in (*BOB["owns"], BOB["id"], BOB["email"], BOB["mark"]) if word in response.text]
+    assert not carried, f"Alice was told {carried}"
+
+
+@atexit.register
+def write_figures():
+    figures = {"answered": answered, "refused": refused}
+    Path(os.environ["FUZZ_FIGURES"]).write_text(json.dumps(figures))

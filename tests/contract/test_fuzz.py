@@ -1,0 +1,163 @@
+"""A fuzzer finds nothing: schemathesis against the running platform, as Alice, with Bob as the stranger.
+
+``make fuzz MINUTES=10`` asks for longer, with another seed each time; SEED=... asks the same again.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
+SEED = int(os.environ.get("FUZZ_SEED") or (random.randrange(2**32) if MINUTES else 20_250_115))
+DOOMED = 2
+"""So many of Alice's products may be deleted by their ids; the others stay for what needs them."""
+LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "8"]
+
+
+@pytest.fixture(scope="module")
+def alice(new_user):
+    """Who asks: she owns some of everything."""
+    alice = new_user()
+    for _ in range(6):
+        alice.analysed(alice.product()["id"])
+    return alice
+
+
+@pytest.fixture(scope="module")
+def mark():
+    """A word that only Bob's things carry."""
+    return f"bob{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def bob(new_user, mark):
+    """The stranger."""
+    bob = new_user()
+    for _ in range(3):
+        bob.analysed(bob.product(title=mark, description=mark, category=mark)["id"])
+    return bob
+
+
+@pytest.fixture(scope="module")
+def before(bob):
+    return everything(bob)
+
+
+@pytest.fixture(scope="module")
+def run(platform, alice, bob, mark, before, tmp_path_factory):
+    """One run of schemathesis: how it ended, and what was asked how often."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    shutil.copy(Path(__file__).with_name("schemathesis.toml"), folder)
+    hers, his = owned(alice), owned(bob)
+    doomed, hers["products"] = hers["products"][:DOOMED], hers["products"][DOOMED:]
+    write_dictionary(folder / "doomed.txt", doomed + his["products"])
+    for kind in ("products", "images", "jobs"):
+        write_dictionary(folder / f"{kind}.txt", hers[kind] + his[kind])
+    write_dictionary(folder / "words.txt", [mark, "thing"])
+    bobs = {"mark": mark, "owns": [one for ids in his.values() for one in ids]}
+    world = {"url": platform.url, "alice": account(alice), "bob": account(bob) | bobs}
+    world["products"] = hers["products"] + his["products"]
+    (folder / "world.json").write_text(json.dumps(world))
+    ended = schemathesis(platform.url, folder)
+    return ended, json.loads((folder / "figures.json").read_text())
+
+
+def schemathesis(url, folder):
+    """Run it; its output goes where this process's goes, so that pytest shows it when a test fails."""
+    program = [
+        Path(sys.executable).with_name("st"),
+        "--config-file",
+        folder / "schemathesis.toml",
+        "--no-color",
+    ]
+    command = [*program, "run", f"{url}/openapi.json", "--seed", str(SEED), *LENGTH]
+    variables = {"FUZZ_WORLD": folder / "world.json", "FUZZ_FIGURES": folder / "figures.json"}
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}).returncode
+
+
+def write_dictionary(path, words):
+    path.write_text("\n".join(map(json.dumps, words)))
+
+
+def account(user):
+    return {"id": user.id, "email": user.email, "password": user.password}
+
+
+def owned(user):
+    products = user.http.get("/products", params={"page_size": 100}).json()["items"]
+    return {
+        "products": [product["id"] for product in products],
+        "images": [image["id"] for product in products for image in product["images"]],
+        "jobs": [job["id"] for job in user.http.get("/jobs", params={"limit": 100}).json()["items"]],
+    }
+
+
+def everything(user):
+    """All that a user can read of what is hers."""
+    things = owned(user)
+    paths = [f"/products/{one}" for one in things["products"]]
+    paths += [f"/products/{one}/analysis" for one in things["products"]]
+    paths += [f"/jobs/{one}" for one in things["jobs"]]
+    return {path: user.http.get(path).json() for path in ("/products", "/jobs", "/dashboard/stats", *paths)}
+
+
+@pytest.mark.timeout(60 * MINUTES + 600)
+def test_no_request_gets_an_answer_that_the_document_does_not_declare_or_that_is_not_the_callers(run):
+    ended, figures = run
+    sys.stdout.write(report(figures))
+    assert ended == 0, f"schemathesis has findings, see above; its seed is {SEED}"
+
+
+def test_each_operation_was_asked_something_that_it_did(run, document):
+    _, figures = run
+    done = {name for name, status in map(parted, figures["answered"]) if status < 300}
+    assert done >= set(document)
+
+
+def test_the_stranger_was_refused_on_each_operation_that_names_an_id(run, document):
+    _, figures = run
+    tried = {name for name, status in map(parted, figures["refused"]) if status == 404}
+    assert tried >= {name for name, names_an_id in document.items() if names_an_id}
+
+
+def test_nothing_of_the_strangers_has_changed(run, bob, before):
+    assert everything(bob) == before
+
+
+@pytest.fixture(scope="module")
+def document(anonymous):
+    """The operations, and whether each asks for an id."""
+    document = anonymous.get("/openapi.json").json()
+    return {
+        f"{method.upper()} {path}": "_id" in path + json.dumps(body_schema(document, operation))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def body_schema(document, operation):
+    schema = next(iter(operation.get("requestBody", {}).get("content", {}).values()), {}).get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return document["components"]["schemas"].get(name, schema)
+
+
+def parted(line):
+    """Split "GET /products 200" into "GET /products" and 200."""
+    name, _, status = line.rpartition(" ")
+    return name, int(status)
+
+
+def report(figures):
+    lines = [f"Seed {SEED}"]
+    for title, counts in figures.items():
+        lines += [f"{title}: {sum(counts.values())}"]
+        lines += [f"  {count:6} {line}" for line, count in sorted(counts.items())]
+    return "\n".join(lines) + "\n"
