@@ -16,12 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from imagineai_api.bounded_connection import BoundedConnection
-from imagineai_api.errors import DatabaseAway
+from imagineai_api.errors import Contended, DatabaseAway
 from imagineai_api.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_463_001
 """The advisory lock under which replicas that start at once migrate one after another."""
+CONTENDED = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL's codes for a serialization failure, a deadlock and a lock that is not available."""
 ANSWER_MARGIN_S = 2.0
 """So much longer than the server's own bound for a statement its client waits for the answer."""
 
@@ -154,6 +156,8 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in CONTENDED:
+            raise Contended from error
         raise DatabaseAway from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -57,7 +57,6 @@ SENTENCES = {
     502: StorageAway.sentence,
     503: DatabaseAway.sentence,
 }
-WHY_NONE = "invalid length: expected length 32 for simple format, found 1"
 WAIT = {"Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer"}}}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}},
@@ -93,7 +92,7 @@ def errors_without_gate() -> dict[int | str, dict[str, Any]]:
 
 def bad_id(name: str) -> str:
     """Give the sentence that answers an id of one letter."""
-    return f"{name}: input should be a valid UUID, {WHY_NONE}."
+    return f"{name} must be a UUID."
 
 
 def _declared(statuses: set[int], sentences: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:

@@ -7,7 +7,7 @@ open, and creates one run of ``process-batch`` for each batch.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -53,10 +53,11 @@ async def wake(connection: AsyncConnection, queue: str, job_id: UUID) -> None:
     await connection.execute(select(func.pg_notify(CHANNEL, queue)))
 
 
-async def delete_objects(connection: AsyncConnection, keys: list[str]) -> None:
-    """Delete objects from S3 once this transaction is committed, however often that takes."""
+async def delete_objects(connection: AsyncConnection, keys: Sequence[str], *, after_s: float = 0) -> None:
+    """Delete objects from S3 so long after this transaction is committed, however often that takes."""
     if keys:
-        await connection.execute(insert(Outbox).values(kind="delete_objects", payload={"keys": keys}))
+        due_at, payload = func.now() + interval(after_s), {"keys": list(keys)}
+        await connection.execute(insert(Outbox).values(kind="delete_objects", payload=payload, due_at=due_at))
 
 
 class Prefect:

@@ -24,6 +24,12 @@ from imagineai_api.errors import (
 log = logging.getLogger(__name__)
 
 
+SAID = {
+    "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
+    "model_attributes_type": "must be a JSON object",
+}
+"""Where Pydantic's own words would echo the input, or speak of Python."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
@@ -115,5 +121,7 @@ def _sentence(problem: dict[str, Any]) -> str:
         return f"{where} is required."
     if problem["type"] == "value_error" and "email" in problem["msg"]:
         return f"{where} is not a valid email address."
+    if problem["type"] in SAID:
+        return f"{where} {SAID[problem['type']]}."
     message = problem["msg"].removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}."

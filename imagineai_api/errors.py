@@ -17,6 +17,7 @@ ImagineAIError                    500
 │   └── DescriptionError          502  Bedrock did not answer
 └── Unavailable                   503
     ├── DatabaseAway              503
+    ├── Contended                 503  others change the same thing at the same moment
     ├── RedisAway                 503
     ├── StorageAway               502  the reference counts S3 as a service behind this one
     ├── PrefectAway               503
@@ -165,6 +166,12 @@ class DatabaseAway(Unavailable):
     sentence = "The database is away: try again in a moment."
 
 
+class Contended(Unavailable):
+    """Others change the same rows at the same moment, and this one was chosen to give way."""
+
+    sentence = "Others are changing the same thing just now: try again in a moment."
+
+
 class RedisAway(Unavailable):
     """Redis cannot be reached."""
 
@@ -212,4 +219,4 @@ class Superseded(ImagineAIError):
 class ObjectChanged(ImagineAIError):
     """The stored object is gone or is not the one that was confirmed."""
 
-    sentence = "The stored picture was changed after its upload was confirmed."
+    sentence = "The stored picture was changed or deleted after its upload was confirmed."

@@ -55,11 +55,11 @@ async def retry(
         NotFound: There is no analysis, or the image is somebody else's.
         Conflict: A run is on its way.
     """
-    query = _owned(user_id, Analysis.id, ProductImage.product_id)
-    locked = query.where(Analysis.product_image_id == image_id).with_for_update(of=Analysis.__table__)
-    row = (await connection.execute(locked)).one_or_none()
+    query = _owned(user_id, Analysis.id, ProductImage.product_id).where(Analysis.product_image_id == image_id)
+    row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise NotFound(NO_ANALYSIS)
+    await jobs.hold_product(connection, user_id, row.product_id)
     if await jobs.is_on_its_way(connection, image_id):
         raise Conflict(ON_ITS_WAY)
     await connection.execute(

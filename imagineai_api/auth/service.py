@@ -13,7 +13,7 @@ from imagineai_api.auth.passwords import Passwords
 from imagineai_api.auth.schemas import TokenPair
 from imagineai_api.database import Database
 from imagineai_api.errors import Conflict, Unauthorized
-from imagineai_api.identity import Tokens
+from imagineai_api.identity import Claims, Tokens
 from imagineai_api.tables import RefreshToken, User
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
     except Unauthorized as error:
         raise Unauthorized(DEAD_TOKEN) from error
     async with database.transaction() as connection:
-        pair = await _rotate(connection, tokens, claims.token_id)
+        pair = await _rotate(connection, tokens, claims)
         if pair is None:
             await _kill_family(connection, claims.token_id)
     metrics.refreshes.labels("refused" if pair is None else "accepted").inc()
@@ -92,11 +92,12 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
     return pair
 
 
-async def _rotate(connection: AsyncConnection, tokens: Tokens, token_id: UUID) -> TokenPair | None:
+async def _rotate(connection: AsyncConnection, tokens: Tokens, claims: Claims) -> TokenPair | None:
     used = (
         update(RefreshToken)
         .where(
-            RefreshToken.id == token_id,
+            RefreshToken.id == claims.token_id,
+            RefreshToken.user_id == claims.user_id,
             RefreshToken.used_at.is_(None),
             RefreshToken.revoked_at.is_(None),
             RefreshToken.expires_at > func.now(),

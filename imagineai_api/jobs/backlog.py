@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import metrics
@@ -69,7 +69,8 @@ async def _read_queue(connection: AsyncConnection) -> None:
 
 
 async def _read_outbox(connection: AsyncConnection) -> None:
-    waiting = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None))
+    late = or_(Outbox.due_at <= func.now(), Outbox.attempts > 0)
+    waiting = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None), late)
     metrics.outbox_waiting.set(await connection.scalar(waiting) or 0)
     is_open = Shift.opened_at.is_not(None) & Shift.closed_at.is_(None)
     metrics.shifts_open.set(

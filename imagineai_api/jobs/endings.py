@@ -97,7 +97,7 @@ async def _end(connection: AsyncConnection, job_id: UUID, status: str, error: st
             status=status,
             error_message=error,
             completed_at=func.clock_timestamp(),
-            updated_at=func.now(),
+            updated_at=func.clock_timestamp(),
             event_seq=Job.event_seq + 1,
         )
         .returning(Job.product_id, Job.flow_run_id, Job.job_type)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
+from imagineai_api import error_answers
 from imagineai_api.database import Database
 from imagineai_api.errors import ImagineAIError, NotFound, Unauthorized
 from imagineai_api.events import Event, Hub
@@ -84,6 +85,12 @@ async def _send(socket: WebSocket, job: UUID, after: int) -> None:
     async for event in follow(state.hub, state.database, job, after):
         await socket.send_text(event.to_json())
     await socket.close(NORMAL_CLOSURE)
+
+
+@router.websocket("/{path:path}")
+async def refuse_unknown(socket: WebSocket, path: str) -> None:
+    """Answer a handshake at any other address as any unknown path is answered, not with an empty 403."""
+    await socket.send_denial_response(error_answers.answer(NotFound()))
 
 
 async def follow(hub: Hub, database: Database, job: UUID, after: int) -> AsyncIterator[Event]:

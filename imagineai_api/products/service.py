@@ -1,5 +1,6 @@
 """Products: what a user sells, and the pictures of it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Product, ProductImage
 
-NO_PRODUCT = "There is no such product."
 COLUMNS = (
     Product.id,
     Product.user_id,
@@ -47,7 +47,7 @@ async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> d
     query = select(*COLUMNS).where(Product.id == product_id, Product.user_id == user_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
-        raise NotFound(NO_PRODUCT)
+        raise NotFound(jobs.NO_PRODUCT)
     images = await _images(connection, [product_id])
     return {**row, "images": images[product_id]}
 
@@ -69,7 +69,7 @@ async def page(
     if status is not None:
         query = query.where(Product.status == status)
     if search is not None and search.strip():
-        query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", search)))
+        query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", _bounded(search))))
     newest_first = query.order_by(Product.created_at.desc(), Product.id.desc())
     rows, total = await database.page(connection, newest_first, limit=limit, offset=offset)
     images = await _images(connection, [row["id"] for row in rows])
@@ -97,8 +97,16 @@ async def change(
     return await get(connection, user_id, product_id)
 
 
-async def delete(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> list[Event]:
+async def delete(
+    connection: AsyncConnection, user_id: UUID, product_id: UUID, *, urls_last_s: float
+) -> list[Event]:
     """Delete a product with all that hangs on it; its objects follow by the outbox, its jobs end.
+
+    Args:
+        connection: In a transaction.
+        user_id: Who asks.
+        product_id: What goes.
+        urls_last_s: How long presigned URLs work; what is PUT to one afterwards goes when it lapses.
 
     Returns:
         The last events of the jobs that it ended, to be published after the commit.
@@ -107,9 +115,11 @@ async def delete(connection: AsyncConnection, user_id: UUID, product_id: UUID) -
         NotFound: There is none, or it is somebody else's.
     """
     await ensure_owner(connection, user_id, product_id)
-    ended = await jobs.cancel_for_product(connection, product_id)
+    ended = await jobs.cancel_and_hold_product(connection, product_id)
     keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
-    await dispatch.delete_objects(connection, list((await connection.scalars(keys)).all()))
+    young = keys.where(ProductImage.created_at > func.now() - database.interval(urls_last_s))
+    await dispatch.delete_objects(connection, (await connection.scalars(keys)).all())
+    await dispatch.delete_objects(connection, (await connection.scalars(young)).all(), after_s=urls_last_s)
     await connection.execute(delete_rows(Product).where(Product.id == product_id))
     return ended
 
@@ -118,7 +128,12 @@ async def ensure_owner(connection: AsyncConnection, user_id: UUID, product_id: U
     """Raise NotFound unless the product is this user's."""
     query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
     if await connection.scalar(query) is None:
-        raise NotFound(NO_PRODUCT)
+        raise NotFound(jobs.NO_PRODUCT)
+
+
+def _bounded(search: str) -> str:
+    """Leave one minus of each row of them: each is a NOT, and PostgreSQL's parser holds 32 of those."""
+    return re.sub(r"-(?=[\W_]*-)", " ", search)
 
 
 async def _images(

@@ -237,6 +237,12 @@ def test_a_refresh_token_that_was_never_given_out_is_refused(anonymous, user, ke
     )
 
 
+def test_a_refresh_token_of_another_subject_is_refused(anonymous, user, key):
+    claims = jwt.decode(user.login()["refresh_token"], options={"verify_signature": False})
+    forged = jwt.encode({**claims, "sub": str(uuid.uuid4())}, key, "HS256")
+    assert refresh(anonymous, forged).status_code == 401
+
+
 def test_refreshing_gives_a_new_pair_that_works(anonymous, user):
     first = user.login()
     answer = refresh(anonymous, first["refresh_token"])

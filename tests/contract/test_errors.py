@@ -213,6 +213,13 @@ def test_no_error_echoes_what_was_sent(user, path):
     assert marker not in user.http.get(f"/products/{marker}").text
 
 
+@pytest.mark.parametrize("odd", ["Zebra", "\N{ZEBRA FACE}", "0" * 31 + "Z"])
+def test_a_bad_id_is_refused_without_a_letter_of_it(user, odd):
+    for answer in (user.http.get(f"/jobs/{odd}"), user.http.post("/uploads/confirm", json={"image_id": odd})):
+        assert answer.status_code == 422
+        assert answer.json()["detail"].endswith("_id must be a UUID.")
+
+
 def test_every_time_is_in_utc_with_a_z(user, product, seen):
     paths = ("/auth/me", "/products", f"/products/{product['id']}", f"/analysis/{seen['image_id']}", "/jobs")
     for path in (*paths, f"/jobs/{seen['job_id']}", "/dashboard/recent"):

@@ -66,6 +66,11 @@ def test_a_job_has_all_its_fields(job, user):
     assert job["celery_task_id"] is None or uuid.UUID(job["celery_task_id"])
 
 
+def test_a_job_was_last_updated_when_it_ended(user, seen):
+    job = user.job(seen["job_id"])
+    assert job["updated_at"] >= job["completed_at"]
+
+
 def test_a_single_job_has_five_steps_in_order(job, seen):
     assert [step["step_name"] for step in job["steps"]] == STEPS
     assert {step["product_image_id"] for step in job["steps"]} == {seen["image_id"]}

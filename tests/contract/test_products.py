@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.contract.wire import CATEGORIES, ENDED, eventually
+from tests.contract.wire import CATEGORIES, ENDED, eventually, small_photo
 
 FIELDS = {
     "id",
@@ -183,6 +183,18 @@ def test_deleting_empties_s3(user, bucket):
     assert len(bucket(prefix)) == 1
     user.http.delete(f"/products/{product_id}")
     assert eventually(lambda: bucket(prefix), lambda keys: not keys) == []
+
+
+def test_what_is_put_after_the_deletion_is_deleted_when_its_url_has_lapsed(user, database):
+    product_id = user.product()["id"]
+    key = user.presign(product_id, small_photo())["s3_key"]
+    user.http.delete(f"/products/{product_id}")
+    due = database.execute(
+        "SELECT round(extract(epoch FROM due_at - created_at)) FROM outbox"
+        " WHERE payload->'keys' ? %s ORDER BY due_at",
+        (key,),
+    ).fetchall()
+    assert due == [(0,), (3600,)]
 
 
 def test_deleting_while_processing_ends_the_jobs(user, bucket):

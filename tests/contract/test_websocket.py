@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import jwt
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.contract.wire import eventually, until_closed
@@ -198,6 +198,17 @@ def test_a_strangers_an_unknown_and_an_impossible_job_are_4003(stranger, seen):
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "", "1e999", "NaN", str(10**30)])
+@pytest.mark.parametrize("path", ["/nope", "/ws", "/ws/processing/", "/api/v1/products"])
+def test_a_handshake_at_an_unknown_path_is_answered_404_in_the_one_form(user, path):
+    address = user.url.replace("http", "ws", 1) + f"{path}?token={user.access_token}"
+    with pytest.raises(InvalidStatus) as refused, connect(address, open_timeout=30):
+        pass
+    answer = refused.value.response
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/json"
+    assert list(json.loads(answer.body)) == ["detail"]
+
+
 def test_an_odd_place_to_resume_from_does_not_break_the_service(user, seen, after):
     _, code = user.events(seen["job_id"], after=after)
     assert code is not None
