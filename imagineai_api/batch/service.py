@@ -28,7 +28,7 @@ async def start(
         NotFound: The product is not this user's.
         Invalid: An image is named twice, is not this product's, or is not uploaded.
     """
-    await products.ensure_owner(connection, user_id, product_id)
+    await products.hold(connection, user_id, product_id)
     if len(set(image_ids)) != len(image_ids):
         raise Invalid("image_ids names an image more than once.")
     usable = select(func.count()).where(

@@ -117,6 +117,21 @@ async def cancel_for_product(connection: AsyncConnection, product_id: UUID) -> l
     return [await endings.cancel(connection, job_id, "The product was deleted.") for job_id in ids]
 
 
+async def are_open(connection: AsyncConnection, product_id: UUID) -> bool:
+    """Whether a product has a job that has not ended."""
+    open_job = select(Job.id).where(Job.product_id == product_id, Job.status.in_(endings.OPEN)).limit(1)
+    return await connection.scalar(open_job) is not None
+
+
+async def hold_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> bool:
+    """Hold a user's product, so that it is not deleted while a job is started on it; False where it is gone.
+
+    Held before anything that belongs to it, so that nobody waits for each other.
+    """
+    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    return await connection.scalar(query.with_for_update(key_share=True)) is not None
+
+
 async def is_on_its_way(connection: AsyncConnection, image_id: UUID) -> bool:
     """Whether some job still has to process an image."""
     waiting = (

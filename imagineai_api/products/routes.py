@@ -106,8 +106,7 @@ async def update_product(
 async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> None:
     """Delete a product, its pictures and all that was found in them; jobs that still run on it end."""
     state = request.app.state
-    async with state.database.transaction() as connection:
-        ended = await products.delete(connection, user.id, product_id)
+    ended = await products.delete(state.database, user.id, product_id)
     await events.publish(state.redis, ended)
 
 

@@ -85,7 +85,7 @@ async def upload(
     committing = False
     try:
         async with database.transaction() as connection:
-            await _lock_product(connection, user_id, upload.product_id)
+            await products.hold(connection, user_id, upload.product_id)
             await _insert_image(connection, image_id, upload, key, len(upload.data), facts, stored.etag)
             job_id = await _start(connection, user_id, upload.product_id, image_id, request_id)
             committing = True
@@ -113,7 +113,7 @@ async def presign(
     Raises:
         NotFound, UnsupportedType, TooLarge: As for ``upload``.
     """
-    await _lock_product(connection, user_id, product_id)
+    await products.hold(connection, user_id, product_id)
     _check_declared(content_type, size_bytes)
     image_id = uuid4()
     key = _key(user_id, product_id, image_id, filename)
@@ -147,6 +147,8 @@ async def confirm(
         await _refuse(database, storage, image_id, image.s3_key)
         raise
     async with database.transaction() as connection:
+        if not await jobs.hold_product(connection, user_id, image.product_id):
+            raise NotFound(NO_IMAGE)
         return await _accept(connection, user_id, image_id, facts, stored, request_id)
 
 
@@ -234,16 +236,16 @@ async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str
     await storage.delete([key])
 
 
-async def _lock_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
-    """Hold the product, so that of two first images one becomes primary."""
-    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
-    if await connection.scalar(query.with_for_update(key_share=True)) is None:
-        raise NotFound(products.NO_PRODUCT)
-
-
-async def _image(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> Row[str, str, UUID | None]:
+async def _image(
+    connection: AsyncConnection, user_id: UUID, image_id: UUID
+) -> Row[str, str, UUID | None, UUID]:
     query = (
-        select(ProductImage.s3_key, ProductImage.content_type, ProductImage.upload_job_id)
+        select(
+            ProductImage.s3_key,
+            ProductImage.content_type,
+            ProductImage.upload_job_id,
+            ProductImage.product_id,
+        )
         .join(Product, Product.id == ProductImage.product_id)
         .where(ProductImage.id == image_id, Product.user_id == user_id)
     )
