@@ -176,6 +176,7 @@ async def _describe_product(
 def _owned(user_id: UUID, *columns: Any) -> Select[Any]:
     return (
         select(*(columns or (Analysis.__table__,)))
+        .select_from(Analysis)
         .join(ProductImage, ProductImage.id == Analysis.product_image_id)
         .join(Product, Product.id == ProductImage.product_id)
         .where(Product.user_id == user_id)
