@@ -57,7 +57,7 @@ SENTENCES = {
     502: StorageAway.sentence,
     503: DatabaseAway.sentence,
 }
-WHY_NONE = "invalid length: expected length 32 for simple format, found 1"
+WHY_NONE = "invalid length: found 1"
 WAIT = {"Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer"}}}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}},
