@@ -27,13 +27,16 @@ def install(app: FastAPI) -> None:
 
 def _complete(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        if "examples" in schema:
+            schema["examples"] = [_whole(example, schema, schemas) for example in schema["examples"]]
     for operation in _operations(document):
         for reply in operation["responses"].values():
             reply.setdefault("headers", {})[REQUEST_ID_HEADER] = REQUEST_ID
         for body in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in body.get("content", {}).values():
-                if "example" not in media:
-                    media["example"] = _example(media["schema"], schemas)
+                example = media.get("example") or _example(media["schema"], schemas)
+                media["example"] = _whole(example, media["schema"], schemas)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -45,5 +48,20 @@ def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
     """Lift the example of a schema, which stands where the schema is written, to where it is used."""
     if schema.get("type") == "array":
         return [_example(schema["items"], schemas)]
-    named = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    return named["examples"][0]
+    return _named(schema, schemas)["examples"][0]
+
+
+def _whole(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """Put back the nulls, which FastAPI leaves out of every example."""
+    schema = _named(schema, schemas)
+    if isinstance(example, list):
+        return [_whole(item, schema.get("items", {}), schemas) for item in example]
+    if isinstance(example, dict):
+        fields, nulls = schema.get("properties", {}), dict.fromkeys(schema.get("required", ()))
+        return nulls | {name: _whole(value, fields.get(name, {}), schemas) for name, value in example.items()}
+    return example
+
+
+def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    named: dict[str, Any] = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return named

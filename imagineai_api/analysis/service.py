@@ -55,22 +55,25 @@ async def retry(
         NotFound: There is no analysis, or the image is somebody else's.
         Conflict: A run is on its way.
     """
-    query = _owned(user_id, Analysis.id, ProductImage.product_id).where(Analysis.product_image_id == image_id)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
+    of_image = Analysis.product_image_id == image_id
+    product_id = await connection.scalar(_owned(user_id, ProductImage.product_id).where(of_image))
+    if product_id is None or not await jobs.hold_product(connection, user_id, product_id):
         raise NotFound(NO_ANALYSIS)
-    await jobs.hold_product(connection, user_id, row.product_id)
+    locked = _owned(user_id, Analysis.id).where(of_image).with_for_update(of=Analysis.__table__)
+    analysis_id = await connection.scalar(locked)
+    if analysis_id is None:
+        raise NotFound(NO_ANALYSIS)
     if await jobs.is_on_its_way(connection, image_id):
         raise Conflict(ON_ITS_WAY)
     await connection.execute(
         update(Analysis)
-        .where(Analysis.id == row.id)
+        .where(Analysis.id == analysis_id)
         .values(status="pending", error_message=None, updated_at=func.now())
     )
     return await jobs.start(
         connection,
         user_id=user_id,
-        product_id=row.product_id,
+        product_id=product_id,
         image_ids=[image_id],
         job_type="single",
         request_id=request_id,
@@ -173,6 +176,7 @@ async def _describe_product(
 def _owned(user_id: UUID, *columns: Any) -> Select[Any]:
     return (
         select(*(columns or (Analysis.__table__,)))
+        .select_from(Analysis)
         .join(ProductImage, ProductImage.id == Analysis.product_image_id)
         .join(Product, Product.id == ProductImage.product_id)
         .where(Product.user_id == user_id)

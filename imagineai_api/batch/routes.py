@@ -14,6 +14,7 @@ from imagineai_api.gate import SignedIn, gate
 from imagineai_api.jobs import service as jobs
 from imagineai_api.jobs.schemas import QUEUED_BATCH, ProcessingJobResponse
 from imagineai_api.limits import Tier
+from imagineai_api.products import service as products
 
 PER_MINUTE = 60
 HAS_ENDED = "The job has ended already: it is completed."
@@ -34,7 +35,7 @@ router = APIRouter(prefix="/batch", tags=["Batch Processing"], route_class=gate(
             404,
             422,
             per_minute=PER_MINUTE,
-            says={404: jobs.NO_PRODUCT, 422: batch.UNUSABLE},
+            says={404: products.NO_PRODUCT, 422: batch.UNUSABLE},
         ),
     },
 )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.errors import Invalid
 from imagineai_api.jobs import service as jobs
+from imagineai_api.products import service as products
 from imagineai_api.tables import ProductImage
 
 UNUSABLE = "image_ids names an image that is not an uploaded image of this product."
@@ -27,7 +28,7 @@ async def start(
         NotFound: The product is not this user's.
         Invalid: An image is named twice, is not this product's, or is not uploaded.
     """
-    await jobs.hold_product(connection, user_id, product_id)
+    await products.hold(connection, user_id, product_id)
     if len(set(image_ids)) != len(image_ids):
         raise Invalid("image_ids names an image more than once.")
     usable = select(func.count()).where(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.database import Database, interval
@@ -101,7 +101,11 @@ async def extend(connection: AsyncConnection, works: Sequence[Claimed], lease_s:
     """Keep the leases of images that are still being worked on; one that was lost stays lost."""
     until = func.now() + interval(lease_s)
     for work in works:
-        await connection.execute(update(JobImage).where(*held(work)).values(lease_until=until))
+        # Whoever writes a row now extends or ends it; to wait for them could be to wait for each other.
+        free = select(JobImage.image_id).where(*held(work)).with_for_update(skip_locked=True)
+        of_job = update(JobImage).where(JobImage.job_id == work.job_id)
+        extended = of_job.where(JobImage.image_id == free.scalar_subquery())
+        await connection.execute(extended.values(lease_until=until))
 
 
 async def hand_back_in_time(database: Database, work: Claimed) -> None:

@@ -20,16 +20,12 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import database, dispatch, tracing
-from imagineai_api.errors import Conflict, Contended, NotFound
+from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
 from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product
 
 NO_JOB = "There is no such job."
-
-NO_PRODUCT = "There is no such product."
-PRODUCT_DELETED = "The product was deleted."
-HOLD_ATTEMPTS = 10
 
 
 async def start(
@@ -41,10 +37,7 @@ async def start(
     job_type: str,
     request_id: str | None,
 ) -> UUID:
-    """Write a job with its images and steps, and tell the workers when the transaction commits.
-
-    The caller holds the product (``hold_product``), which keeps a deletion from overtaking.
-    """
+    """Write a job with its images and steps, and tell the workers when the transaction commits."""
     job_id = uuid4()
     await connection.execute(
         insert(Job).values(
@@ -72,17 +65,6 @@ async def start(
     )
     await dispatch.wake(connection, job_type, job_id)
     return job_id
-
-
-async def hold_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
-    """Hold one of a user's products against deletion and other starts, before anything that hangs on it.
-
-    Raises:
-        NotFound: There is none, or it is somebody else's.
-    """
-    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
-    if await connection.scalar(query.with_for_update(key_share=True)) is None:
-        raise NotFound(NO_PRODUCT)
 
 
 async def get(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> dict[str, Any]:
@@ -126,24 +108,28 @@ async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Ev
     return await endings.cancel(connection, job_id, "The job was cancelled.")
 
 
-async def cancel_and_hold_product(connection: AsyncConnection, product_id: UUID) -> list[Event]:
-    """Cancel every open job of a product that is about to be deleted; give their last events.
+async def cancel_for_product(connection: AsyncConnection, product_id: UUID) -> list[Event]:
+    """Cancel every open job of a product that is about to be deleted; give their last events."""
+    open_jobs = (
+        select(Job.id).where(Job.product_id == product_id, Job.status.in_(endings.OPEN)).order_by(Job.id)
+    )
+    ids = (await connection.scalars(open_jobs.with_for_update())).all()
+    return [await endings.cancel(connection, job_id, "The product was deleted.") for job_id in ids]
 
-    Afterwards the product is held, so that no further job can start.
 
-    Raises:
-        Contended: Jobs kept starting; nothing was cancelled.
+async def are_open(connection: AsyncConnection, product_id: UUID) -> bool:
+    """Whether a product has a job that has not ended."""
+    open_job = select(Job.id).where(Job.product_id == product_id, Job.status.in_(endings.OPEN)).limit(1)
+    return await connection.scalar(open_job) is not None
+
+
+async def hold_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> bool:
+    """Hold a user's product, so that it is not deleted while a job is started on it; False where it is gone.
+
+    Held before anything that belongs to it, so that nobody waits for each other.
     """
-    held = select(Product.id).where(Product.id == product_id).with_for_update()
-    for _ in range(HOLD_ATTEMPTS):
-        async with connection.begin_nested() as attempt:
-            # Jobs before the product, as workers do; one that started meanwhile means to begin again.
-            ids = await _hold_open_jobs(connection, product_id)
-            await connection.execute(held)
-            if await connection.scalar(_count_open_jobs(product_id)) == len(ids):
-                return [await endings.cancel(connection, job_id, PRODUCT_DELETED) for job_id in ids]
-            await attempt.rollback()
-    raise Contended
+    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    return await connection.scalar(query.with_for_update(key_share=True)) is not None
 
 
 async def is_on_its_way(connection: AsyncConnection, image_id: UUID) -> bool:
@@ -190,15 +176,6 @@ async def events_since(connection: AsyncConnection, job_id: UUID, after: int) ->
     ]
     end = await endings.last_event(connection, job_id)
     return [*events, end] if end else events
-
-
-async def _hold_open_jobs(connection: AsyncConnection, product_id: UUID) -> Sequence[UUID]:
-    open_jobs = select(Job.id).where(Job.product_id == product_id, Job.status.in_(endings.OPEN))
-    return (await connection.scalars(open_jobs.order_by(Job.id).with_for_update())).all()
-
-
-def _count_open_jobs(product_id: UUID) -> Select[int]:
-    return select(func.count()).where(Job.product_id == product_id, Job.status.in_(endings.OPEN))
 
 
 def counts() -> tuple[ColumnElement[int], ColumnElement[int]]:

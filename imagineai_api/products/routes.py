@@ -13,7 +13,6 @@ from imagineai_api.database import Reading, Transaction
 from imagineai_api.declared_errors import bad_id, errors
 from imagineai_api.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
-from imagineai_api.jobs import service as jobs
 from imagineai_api.limits import Tier
 from imagineai_api.products import service as products
 from imagineai_api.products.schemas import (
@@ -27,7 +26,7 @@ from imagineai_api.products.schemas import (
 from imagineai_api.texts import Storable
 
 BAD_PAGE = "page: input should be greater than or equal to 1."
-SAYS = {404: jobs.NO_PRODUCT, 422: bad_id("product_id")}
+SAYS = {404: products.NO_PRODUCT, 422: bad_id("product_id")}
 MAX_PAGE_SIZE = 100
 MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
 """The last page whose offset PostgreSQL can count."""
@@ -107,10 +106,9 @@ async def update_product(
 async def delete_product(product_id: UUID, user: SignedIn, request: Request) -> None:
     """Delete a product, its pictures and all that was found in them; jobs that still run on it end."""
     state = request.app.state
-    async with state.database.transaction() as connection:
-        ended = await products.delete(
-            connection, user.id, product_id, urls_last_s=state.settings.presigned_url_expires_s
-        )
+    ended = await products.delete(
+        state.database, user.id, product_id, urls_last_s=state.settings.presigned_url_expires_s
+    )
     await events.publish(state.redis, ended)
 
 

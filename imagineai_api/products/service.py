@@ -10,12 +10,15 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import database, dispatch
+from imagineai_api import database as databases
+from imagineai_api import dispatch
+from imagineai_api.database import Database
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Product, ProductImage
 
+NO_PRODUCT = "There is no such product."
 COLUMNS = (
     Product.id,
     Product.user_id,
@@ -47,7 +50,7 @@ async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> d
     query = select(*COLUMNS).where(Product.id == product_id, Product.user_id == user_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
-        raise NotFound(jobs.NO_PRODUCT)
+        raise NotFound(NO_PRODUCT)
     images = await _images(connection, [product_id])
     return {**row, "images": images[product_id]}
 
@@ -71,7 +74,7 @@ async def page(
     if search is not None and search.strip():
         query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", _bounded(search))))
     newest_first = query.order_by(Product.created_at.desc(), Product.id.desc())
-    rows, total = await database.page(connection, newest_first, limit=limit, offset=offset)
+    rows, total = await databases.page(connection, newest_first, limit=limit, offset=offset)
     images = await _images(connection, [row["id"] for row in rows])
     return [{**row, "images": images[row["id"]]} for row in rows], total
 
@@ -92,48 +95,71 @@ async def change(
         await connection.execute(
             update(Product)
             .where(Product.id == product_id, Product.user_id == user_id)
-            .values(**values, updated_at=func.now())
+            # The time of the change and not of its transaction, so that the last change has the last time.
+            .values(**values, updated_at=func.clock_timestamp())
         )
     return await get(connection, user_id, product_id)
 
 
-async def delete(
-    connection: AsyncConnection, user_id: UUID, product_id: UUID, *, urls_last_s: float
-) -> list[Event]:
+async def delete(database: Database, user_id: UUID, product_id: UUID, *, urls_last_s: float) -> list[Event]:
     """Delete a product with all that hangs on it; its objects follow by the outbox, its jobs end.
 
     Args:
-        connection: In a transaction.
+        database: Where it is.
         user_id: Who asks.
         product_id: What goes.
         urls_last_s: How long presigned URLs work; what is PUT to one afterwards goes when it lapses.
 
     Returns:
-        The last events of the jobs that it ended, to be published after the commit.
+        The last events of the jobs that it ended, to be published.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
     """
-    await ensure_owner(connection, user_id, product_id)
-    ended = await jobs.cancel_and_hold_product(connection, product_id)
-    keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
-    young = keys.where(ProductImage.created_at > func.now() - database.interval(urls_last_s))
-    await dispatch.delete_objects(connection, (await connection.scalars(keys)).all())
-    await dispatch.delete_objects(connection, (await connection.scalars(young)).all(), after_s=urls_last_s)
-    await connection.execute(delete_rows(Product).where(Product.id == product_id))
-    return ended
+    ended: list[Event] = []
+    while True:
+        # Workers hold a job, then its product: so jobs end before the product is held, not while it is.
+        async with database.transaction() as connection:
+            await ensure_owner(connection, user_id, product_id)
+            ended += await jobs.cancel_for_product(connection, product_id)
+        async with database.transaction() as connection:
+            if await _delete_idle(connection, user_id, product_id, urls_last_s):
+                return ended
+
+
+async def hold(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
+    """Hold a product while something is added to it; NotFound unless it is this user's."""
+    if not await jobs.hold_product(connection, user_id, product_id):
+        raise NotFound(NO_PRODUCT)
 
 
 async def ensure_owner(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
     """Raise NotFound unless the product is this user's."""
     query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
     if await connection.scalar(query) is None:
-        raise NotFound(jobs.NO_PRODUCT)
+        raise NotFound(NO_PRODUCT)
 
 
 def _bounded(search: str) -> str:
     """Leave one minus of each row of them: each is a NOT, and PostgreSQL's parser holds 32 of those."""
     return re.sub(r"-(?=[\W_]*-)", " ", search)
+
+
+async def _delete_idle(
+    connection: AsyncConnection, user_id: UUID, product_id: UUID, urls_last_s: float
+) -> bool:
+    """Delete a product that no job is open on; False where one has come meanwhile."""
+    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    if await connection.scalar(query.with_for_update()) is None:
+        raise NotFound(NO_PRODUCT)
+    if await jobs.are_open(connection, product_id):
+        return False
+    keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
+    young = keys.where(ProductImage.created_at > func.now() - databases.interval(urls_last_s))
+    await dispatch.delete_objects(connection, (await connection.scalars(keys)).all())
+    await dispatch.delete_objects(connection, (await connection.scalars(young)).all(), after_s=urls_last_s)
+    await connection.execute(delete_rows(Product).where(Product.id == product_id))
+    return True
 
 
 async def _images(

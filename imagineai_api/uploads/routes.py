@@ -16,8 +16,8 @@ from imagineai_api.declared_errors import errors
 from imagineai_api.errors import Invalid
 from imagineai_api.examples import PRODUCT_ID, shown_as
 from imagineai_api.gate import SignedIn, gate
-from imagineai_api.jobs import service as jobs
 from imagineai_api.limits import Tier
+from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.schemas import (
@@ -70,7 +70,7 @@ _name = TypeAdapter(Storable)
         422,
         per_minute=PER_MINUTE,
         says={
-            404: jobs.NO_PRODUCT,
+            404: products.NO_PRODUCT,
             413: uploads.TOO_LARGE,
             415: uploads.OTHER_TYPE,
             422: "filename is required.",
@@ -136,7 +136,7 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
         502,
         per_minute=PER_MINUTE,
         says={
-            404: jobs.NO_PRODUCT,
+            404: products.NO_PRODUCT,
             413: "The body is over 50,100,000 bytes.",
             415: uploads.OTHER_TYPE,
             422: NO_FILE,

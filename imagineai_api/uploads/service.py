@@ -85,7 +85,7 @@ async def upload(
     committing = False
     try:
         async with database.transaction() as connection:
-            await jobs.hold_product(connection, user_id, upload.product_id)
+            await products.hold(connection, user_id, upload.product_id)
             await _insert_image(connection, image_id, upload, key, len(upload.data), facts, stored.etag)
             job_id = await _start(connection, user_id, upload.product_id, image_id, request_id)
             committing = True
@@ -113,7 +113,7 @@ async def presign(
     Raises:
         NotFound, UnsupportedType, TooLarge: As for ``upload``.
     """
-    await jobs.hold_product(connection, user_id, product_id)
+    await products.hold(connection, user_id, product_id)
     _check_declared(content_type, size_bytes)
     image_id = uuid4()
     key = _key(user_id, product_id, image_id, filename)
@@ -147,7 +147,8 @@ async def confirm(
         await _refuse(database, storage, image_id, image.s3_key)
         raise
     async with database.transaction() as connection:
-        await jobs.hold_product(connection, user_id, image.product_id)
+        if not await jobs.hold_product(connection, user_id, image.product_id):
+            raise NotFound(NO_IMAGE)
         return await _accept(connection, user_id, image_id, facts, stored, request_id)
 
 
@@ -237,13 +238,13 @@ async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str
 
 async def _image(
     connection: AsyncConnection, user_id: UUID, image_id: UUID
-) -> Row[UUID, str, str, UUID | None]:
+) -> Row[str, str, UUID | None, UUID]:
     query = (
         select(
-            ProductImage.product_id,
             ProductImage.s3_key,
             ProductImage.content_type,
             ProductImage.upload_job_id,
+            ProductImage.product_id,
         )
         .join(Product, Product.id == ProductImage.product_id)
         .where(ProductImage.id == image_id, Product.user_id == user_id)

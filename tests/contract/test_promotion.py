@@ -30,7 +30,8 @@ def promote(registry):
     champion = registry("GET", "/registered-models/alias", **alias)["model_version"]
 
     def promote():
-        fields = {field: champion[field] for field in ("source", "run_id", "tags") if champion.get(field)}
+        fields = {field: champion[field] for field in ("source", "run_id", "tags")}
+        fields["model_id"] = champion["source"].removeprefix("models:/")
         copy = registry("POST", "/model-versions/create", name=NAME, **fields)["model_version"]["version"]
         registry("POST", "/registered-models/alias", **alias, version=copy)
         return copy

@@ -28,8 +28,7 @@ async def attempts(place, key):
 async def test_a_deleted_products_objects_go_once_s3_is_there_again(place, settings, owner, product, upload):
     await upload()
     (key,) = await keys_of(place, product)
-    async with place.database.transaction() as connection:
-        await products.delete(connection, owner, product)
+    await products.delete(place.database, owner, product)
     s3 = urlsplit(settings.s3_endpoint_url)
     line = Line(s3.hostname, s3.port)
     through_it = settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{line.port}"})
