@@ -73,7 +73,8 @@ async def _answer_own(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ImagineAIError):
         raise TypeError from error
     if error.status >= 500:
-        log.warning("Answered %d: %s", error.status, error, exc_info=error.__cause__)
+        # A part that is away is no fault of a line here: its name and reason say more than a traceback.
+        log.warning("Answered %d: %s (%s)", error.status, error, _reason(error.__cause__))
     return answer(error)
 
 
@@ -109,6 +110,11 @@ def _allowed(request: Request) -> list[str]:
             route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
         )
     ]
+
+
+def _reason(cause: BaseException | None) -> str:
+    first_line = str(cause).partition("\n")[0]
+    return f"{type(cause).__name__}: {first_line}" if cause else "told by itself"
 
 
 def _sentence(problem: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import sys
-import sysconfig
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -47,13 +46,11 @@ def batch(configuration: Configuration) -> Part:
 def _worker(configuration: Configuration, pool: str, *, limit: int, look_every_s: int) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
     temporary = configuration.home.folder / "tmp" / pool
-    prefect = str(Path(sysconfig.get_path("scripts")) / "prefect")
     return Part(
         name=pool,
         title=f"Flow worker ({pool})",
         command=(
-            sys.executable, prefect, "worker", "start",
-            "--pool", pool, "--type", "process", "--name", f"{pool}-1", "--limit", str(limit),
+            sys.executable, "-m", "flows.worker", pool, "--name", f"{pool}-1", "--limit", str(limit),
         ),
         # Prefect's worker shares a folder in /tmp with those of all other users, or fails to.
         env=configuration.prefect_environment(

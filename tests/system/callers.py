@@ -48,6 +48,24 @@ class Callers:
         self.accepted.append(uploaded)
         return uploaded
 
+    def start_batch(self, image_ids):
+        """Start a batch, and insist that it is taken."""
+        answer = self.user.http.post("/batch", json={"product_id": self.product, "image_ids": image_ids})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def batch_at_work(self, image_ids):
+        """A batch of which a first image is done."""
+        job_id = self.start_batch(image_ids)
+        eventually(lambda: self.user.job(job_id)["processed_images"], bool)
+        return job_id
+
+    def expect_batch_completed(self, job_id, images):
+        """It ended with every image processed once, five steps each."""
+        job = self.user.finished(job_id)
+        assert (job["status"], job["processed_images"], job["failed_images"]) == ("completed", images, 0), job
+        assert [step["status"] for step in job["steps"]] == ["completed"] * 5 * images
+
     def expect_every_promise_kept(self):
         """Every accepted upload ended as completed, once, with five steps and one analysis."""
         for uploaded in self.accepted:

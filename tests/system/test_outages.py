@@ -13,8 +13,11 @@ from tests.system import outages
 from tests.system.callers import Callers, Watcher, ready, whole
 
 AWAY_S = 20
+BATCH = 24
 CHECKS = {"postgres": "database", "redis": "redis", "s3": "storage", "mlflow": "models", "prefect": "prefect"}
 FATAL = {"database", "redis", "storage"}
+REFUSALS = {"postgres": {503}, "s3": {502}}
+"""What clients are answered meanwhile; where a part is not named, everything goes on."""
 OURS = ("api", "interactive", "batch")
 WAYS = {"frozen": outages.frozen, "stopped": outages.stopped}
 
@@ -29,16 +32,31 @@ def platform(tmp_path_factory):
         platforms.down(home)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def callers(platform):
-    whole(platform.url)
     callers = Callers(platform.url)
     yield callers
     callers.close()
 
 
+@pytest.fixture(scope="module")
+def pictures(callers):
+    """Images for a batch."""
+    return [callers.accept()["image_id"] for _ in range(BATCH)]
+
+
 @pytest.fixture
-def held_job(platform, callers):
+def batch(platform, callers, pictures):
+    """A batch that is being worked on."""
+    whole(platform.url)
+    callers.expect_every_promise_kept()
+    callers.accepted.clear()
+    callers.refusals.clear()
+    return callers.batch_at_work(pictures)
+
+
+@pytest.fixture
+def held_job(platform, callers, batch):
     """The job of an accepted upload whose shift is kept from working on it; and what lets the shift go on."""
     worker = psutil.Process(platforms.pid(platform.home, "interactive"))
     platforms.until(lambda: bool(worker.children(recursive=True)), "a shift")
@@ -52,7 +70,9 @@ def held_job(platform, callers):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("part", CHECKS)
-def test_a_part_is_away_for_20_seconds_and_nothing_accepted_is_lost(platform, callers, held_job, part, way):
+def test_a_part_is_away_for_20_seconds_and_nothing_accepted_is_lost(
+    platform, callers, batch, held_job, part, way
+):
     before = _pids(platform)
     job_id, let_shift_go_on = held_job
     watcher = Watcher(callers.user, job_id)
@@ -66,7 +86,9 @@ def test_a_part_is_away_for_20_seconds_and_nothing_accepted_is_lost(platform, ca
             assert ready(platform.url).json()["checks"][CHECKS[part]].startswith("error: ")
         whole(platform.url)
 
+    assert callers.refusals == REFUSALS.get(part, set())
     callers.expect_every_promise_kept()
+    callers.expect_batch_completed(batch, BATCH)
     watcher.expect_one_end()
     assert _pids(platform) == before
     assert _ill_runs(platform) == []
