@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from tests.contract.wire import until_closed
 
 CODES = {1000, 4001, 4003, 4029}
-REFUSED = 403  # no such path
+REFUSED = 404  # no such path
 TOO_LONG = 431
 TOO_BIG = 1009  # RFC 6455's own
 MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
