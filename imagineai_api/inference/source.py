@@ -91,7 +91,12 @@ class BundleSource:
             mark = next(Path(arriving).rglob(BUNDLE_MARK), None)
             if mark is None:
                 raise RegistryAway(f"Model version {wanted.version} holds no bundle.")
-            mark.parent.replace(folder)
+            try:
+                mark.parent.replace(folder)
+            except OSError:
+                # Another service that shares the cache was first; its bundle is checked as ours would be.
+                if not folder.exists():
+                    raise
 
     def _client(self) -> Any:
         from mlflow.tracking import MlflowClient

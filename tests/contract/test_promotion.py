@@ -47,17 +47,19 @@ def served(user, product_id):
 
 def test_a_batch_keeps_to_the_version_it_began_with(user, product, database, promote):
     before = served(user, product["id"])
-    image_ids = [user.analysed(product["id"])["image_id"] for _ in range(4)]
+    image_ids = [user.analysed(product["id"])["image_id"] for _ in range(12)]
     body = {"product_id": product["id"], "image_ids": image_ids}
     job_id = user.http.post("/batch", json=body).json()["id"]
-    eventually(lambda: user.job(job_id)["celery_task_id"], lambda run: run is not None)
+    with user.socket(job_id) as stream:
+        assert stream.recv(timeout=120)
     with database.transaction():
         # Nobody else can go on with the batch while its row is held here.
-        database.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", [job_id])
+        held = database.execute("SELECT status FROM jobs WHERE id = %s FOR UPDATE", [job_id])
+        assert held.fetchone() == ("processing",)
         after = promote()
         eventually(lambda: served(user, user.product()["id"]), lambda version: version == after)
     job = user.finished(job_id)
-    assert (job["status"], job["processed_images"]) == ("completed", 4)
+    assert (job["status"], job["processed_images"]) == ("completed", 12)
     assert {user.analysis(image_id)["model_version"] for image_id in image_ids} == {before}
     assert before != after
 

@@ -9,12 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from imagineai_api.inference.source import BundleSource
+from imagineai_api.settings import Settings
 from imagineai_vision.bundle import MODEL_CARD, digest
 from tests.vision import files
 from training import register
@@ -140,6 +143,16 @@ def test_what_comes_back_from_the_registry_is_the_bundle(client, starter, tmp_pa
     folder = mlflow.artifacts.download_artifacts("models:/roundtrip@champion", dst_path=str(tmp_path))
     assert digest(Path(folder) / "artifacts" / "bundle") == digest(starter)
     assert not [file for file in Path(folder).rglob("*") if file.suffix in (".pkl", ".pickle", ".pth")]
+
+
+def test_services_that_share_a_cache_may_fetch_a_version_at_once(client, registry, starter, tmp_path):
+    register.register_starter(starter, "shared")
+    settings = Settings(mlflow_tracking_uri=registry, model_name="shared", model_cache=tmp_path)
+    sources = [BundleSource(settings) for _ in range(4)]
+    wanted = sources[0].version("1")
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda source: source.fetch(wanted), sources))
+    assert {digest(folder) for folder in folders} == {digest(starter)}
 
 
 def test_mlflow_alone_can_answer_with_a_registered_version(client, starter):
