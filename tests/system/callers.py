@@ -164,6 +164,7 @@ class Watcher:
             self.events += events
             if self.code not in COME_AGAIN:
                 return
+            threading.Event().wait(PAUSE_S)
             after = self.events[-1]["seq"] if self.events else 0
             self._stream = self._user.socket(self._job_id, after=after)
 
