@@ -18,6 +18,7 @@ MAX_JSON_BYTES = 1_000_000
 MAX_IMAGE_BYTES = 50_000_000
 BODY_SILENCE_S = 10.0
 """How long a client may be silent in the middle of its body."""
+REST_MISSING = "The rest of the body did not arrive."
 MULTIPART_OVERHEAD_BYTES = 100_000
 MAX_UPLOAD_BYTES = MAX_IMAGE_BYTES + MULTIPART_OVERHEAD_BYTES
 
@@ -99,7 +100,7 @@ def _in_time(receive: Receive) -> Receive:
             async with asyncio.timeout(BODY_SILENCE_S):
                 return await receive()
         except TimeoutError as error:
-            raise BadRequest("The rest of the body did not arrive.") from error
+            raise BadRequest(REST_MISSING) from error
 
     return receive_in_time
 

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from imagineai_api.errors import RedisAway
+from imagineai_api.errors import ImagineAIError, RedisAway
 from imagineai_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,10 @@ class RedisLink:
             self._away = True
             self._spare()
             raise RedisAway from error
-        if self._away:
-            log.info("Redis is back")
-        self._away, self._spared_until = False, 0.0
+        except ImagineAIError:
+            self._note_answer()  # what was made of it, a refusal for one, is no absence
+            raise
+        self._note_answer()
 
     async def check(self) -> None:
         """Raise RedisAway unless Redis answers now."""
@@ -72,6 +73,11 @@ class RedisLink:
     async def close(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+
+    def _note_answer(self) -> None:
+        if self._away:
+            log.info("Redis is back")
+        self._away, self._spared_until = False, 0.0
 
     def _spare(self) -> None:
         self._spared_until = time.monotonic() + SPARED_S

@@ -1,4 +1,4 @@
-"""uvicorn's protocols, where they would answer in plain text or not at all."""
+"""uvicorn's protocols, where they would answer in plain text, not at all, or wait for ever."""
 
 import asyncio
 import json
@@ -7,13 +7,61 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+HEAD_S = 10.0
+"""How long a client may take for the head of a request."""
+HEAD_BYTES = 64 * 1024
+
 
 class HttpProtocol(HttpToolsProtocol):
-    """Answers what is no HTTP in the one error form."""
+    """Answers what is no HTTP in the one error form; closes where a head is too slow or too large.
+
+    uvicorn waits for a head for ever, and keeps all that has come of it.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._end_wait()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came, where the head is still not complete."""
+        super().data_received(data)
+        if self._patience is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Wait for the head of this request."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Take the request."""
+        self._end_wait()
+        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer and close."""
         _refuse(self.transport, HTTPStatus.BAD_REQUEST, "The request is not well-formed HTTP.")
+
+    def _await_head(self) -> None:
+        if self._patience is None:
+            self._head_bytes = 0
+            self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _end_wait(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):

@@ -15,7 +15,7 @@ from imagineai_api.database import Transaction
 from imagineai_api.declared_errors import errors
 from imagineai_api.errors import Invalid
 from imagineai_api.examples import PRODUCT_ID, shown_as
-from imagineai_api.gate import SignedIn, gate
+from imagineai_api.gate import REST_MISSING, SignedIn, gate
 from imagineai_api.limits import Tier
 from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
@@ -136,6 +136,7 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
         502,
         per_minute=PER_MINUTE,
         says={
+            400: REST_MISSING,
             404: products.NO_PRODUCT,
             413: "The body is over 50,100,000 bytes.",
             415: uploads.OTHER_TYPE,

@@ -11,6 +11,8 @@ from tests.contract.wire import PASSWORD, User, eventually, small_photo, until_c
 ANSWERED_WITHIN_S = 30
 AWAY = {429, 502, 503}
 PAUSE_S = 0.5
+COME_AGAIN = {1012, 1013}
+"""The service restarts, or a part of it is away."""
 STEPS = ["preprocess", "classify", "extract_attributes", "detect_defects", "generate_description"]
 
 
@@ -156,8 +158,15 @@ class Watcher:
         assert self.code == 1000
 
     def _watch(self):
-        with self._stream as stream:
-            self.events, self.code = until_closed(stream)
+        while True:
+            with self._stream as stream:
+                events, self.code = until_closed(stream)
+            self.events += events
+            if self.code not in COME_AGAIN:
+                return
+            threading.Event().wait(PAUSE_S)
+            after = self.events[-1]["seq"] if self.events else 0
+            self._stream = self._user.socket(self._job_id, after=after)
 
 
 def ready(url):

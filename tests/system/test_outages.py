@@ -67,7 +67,7 @@ def held_job(platform, callers, batch):
         yield callers.accept()["job_id"], stack.close
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300, func_only=True)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("part", CHECKS)
 def test_a_part_is_away_for_20_seconds_and_nothing_accepted_is_lost(

@@ -54,6 +54,15 @@ def slow_photo():
     return out.getvalue()
 
 
+def analysed(callers, content):
+    """Images for a batch."""
+    with ThreadPoolExecutor(4) as pool:
+        uploads = list(pool.map(lambda _: callers.user.upload(callers.product, content), range(AT_ONCE)))
+    callers.accepted += uploads
+    callers.expect_every_promise_kept()
+    return [upload["image_id"] for upload in uploads]
+
+
 # The API
 
 
@@ -67,6 +76,7 @@ class Ended:
     socket_code: int
     events: list
     job_id: str
+    batch: str
     closed: list
     log: str
     launcher_log: str
@@ -79,6 +89,7 @@ def ended(platform, callers):
     user, product, content = callers.user, callers.product, slow_photo()
     log, launcher_log = (platform.home / "logs" / f"{name}.log" for name in ("api", "launcher"))
     log_before, launcher_log_before = log.stat().st_size, launcher_log.stat().st_size
+    pictures = analysed(callers, content)
     (shift,) = runs(platform, "interactive")
     shift.suspend()
     job_id = callers.accept()["job_id"]
@@ -92,6 +103,7 @@ def ended(platform, callers):
     for upload in uploads:
         upload.send(upload.first_half)
     *whole_ones, resumed, stalled = uploads
+    batch = callers.batch_at_work(pictures)
     for upload in whole_ones:
         upload.send(upload.second_half)
 
@@ -114,6 +126,7 @@ def ended(platform, callers):
         socket_code=socket_code,
         events=events,
         job_id=job_id,
+        batch=batch,
         closed=[idle.is_closed(), header_only.is_closed()],
         log=log.read_text()[log_before:],
         launcher_log=launcher_log.read_text()[launcher_log_before:],
@@ -158,6 +171,11 @@ def test_connections_without_a_request_are_closed(ended):
 def test_the_end_is_in_order_and_without_a_fault(ended):
     assert "ended with exit code 0" in ended.launcher_log
     assert "Traceback" not in ended.log
+
+
+def test_a_batch_that_was_being_predicted_goes_on_with_every_image_tried_once(ended, callers, database):
+    callers.expect_batch_completed(ended.batch, AT_ONCE)
+    assert attempts(database, [ended.batch]) == {1}
 
 
 def test_everything_accepted_before_the_end_is_completed_after_the_next_start(ended, callers):
@@ -207,12 +225,7 @@ def test_a_shift_asked_to_end_leaves_every_picture_done_or_for_the_next_shift(
 @pytest.mark.parametrize("asked", [the_worker, its_run])
 def test_a_batch_whose_run_is_asked_to_end_goes_on_in_another(platform, callers, database, asked):
     whole(platform.url)
-    with ThreadPoolExecutor(4) as pool:
-        content = slow_photo()
-        uploads = list(pool.map(lambda _: callers.user.upload(callers.product, content), range(AT_ONCE)))
-    callers.accepted += uploads
-    callers.expect_every_promise_kept()
-    job_id = callers.batch_at_work([upload["image_id"] for upload in uploads])
+    job_id = callers.batch_at_work(analysed(callers, slow_photo()))
     flow_run = callers.user.job(job_id)["celery_task_id"]
     process = asked(platform, "batch")
 
