@@ -1,13 +1,14 @@
 """What was found in pictures: read, written by flows, asked for again."""
 
-from collections import defaultdict
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import ownership
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.jobs import service as jobs
 from imagineai_api.tables import Analysis, DetectedDefect, ExtractedAttribute, Product, ProductImage
@@ -28,22 +29,21 @@ async def get(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> dic
     Raises:
         NotFound: There is none, or the image is somebody else's.
     """
-    query = _owned(user_id).where(Analysis.product_image_id == image_id)
-    found = await _with_findings(connection, query)
-    if not found:
+    query = ownership.analyses(user_id, *_everything()).where(Analysis.product_image_id == image_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
         raise NotFound(NO_ANALYSIS)
-    return found[0]
+    return dict(row)
 
 
-async def of_product(connection: AsyncConnection, product_id: UUID) -> list[dict[str, Any]]:
-    """Read the analyses of a product's images, in the order of the images."""
+async def of_product(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> list[dict[str, Any]]:
+    """Read the analyses of the images of one of a user's products, in the order of the images."""
     query = (
-        select(Analysis.__table__)
-        .join(ProductImage, ProductImage.id == Analysis.product_image_id)
+        ownership.analyses(user_id, *_everything())
         .where(ProductImage.product_id == product_id)
         .order_by(ProductImage.created_at, ProductImage.id)
     )
-    return await _with_findings(connection, query)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def retry(
@@ -56,10 +56,10 @@ async def retry(
         Conflict: A run is on its way.
     """
     of_image = Analysis.product_image_id == image_id
-    product_id = await connection.scalar(_owned(user_id, ProductImage.product_id).where(of_image))
+    product_id = await connection.scalar(ownership.analyses(user_id, ProductImage.product_id).where(of_image))
     if product_id is None or not await jobs.hold_product(connection, user_id, product_id):
         raise NotFound(NO_ANALYSIS)
-    locked = _owned(user_id, Analysis.id).where(of_image).with_for_update(of=Analysis.__table__)
+    locked = ownership.analyses(user_id, Analysis.id).where(of_image).with_for_update(of=Analysis.__table__)
     analysis_id = await connection.scalar(locked)
     if analysis_id is None:
         raise NotFound(NO_ANALYSIS)
@@ -173,33 +173,17 @@ async def _describe_product(
     )
 
 
-def _owned(user_id: UUID, *columns: Any) -> Select[Any]:
+def _everything() -> tuple[Any, ...]:
+    """An analysis with all that was found, so that one statement reads any number of them."""
     return (
-        select(*(columns or (Analysis.__table__,)))
-        .select_from(Analysis)
-        .join(ProductImage, ProductImage.id == Analysis.product_image_id)
-        .join(Product, Product.id == ProductImage.product_id)
-        .where(Product.user_id == user_id)
+        Analysis.__table__,
+        _found(ExtractedAttribute).label("extracted_attributes"),
+        _found(DetectedDefect).label("detected_defects"),
     )
 
 
-async def _with_findings(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
-    analyses = [dict(row) for row in (await connection.execute(query)).mappings()]
-    ids = [analysis["id"] for analysis in analyses]
-    attributes = await _grouped(connection, ExtractedAttribute, ids)
-    defects = await _grouped(connection, DetectedDefect, ids)
-    for analysis in analyses:
-        analysis["extracted_attributes"] = attributes[analysis["id"]]
-        analysis["detected_defects"] = defects[analysis["id"]]
-    return analyses
-
-
-async def _grouped(
-    connection: AsyncConnection, table: type[ExtractedAttribute | DetectedDefect], analysis_ids: list[UUID]
-) -> defaultdict[UUID, list[dict[str, Any]]]:
-    grouped: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    if analysis_ids:
-        query = select(table.__table__).where(table.analysis_id.in_(analysis_ids)).order_by(table.position)
-        for row in (await connection.execute(query)).mappings():
-            grouped[row["analysis_id"]].append(dict(row))
-    return grouped
+def _found(table: type[ExtractedAttribute | DetectedDefect]) -> ColumnElement[Any]:
+    pairs = (part for column in table.__table__.columns for part in (literal(column.name), column))
+    in_order = aggregate_order_by(func.jsonb_build_object(*pairs), table.position)
+    rows = select(func.coalesce(func.jsonb_agg(in_order), literal([], JSONB)))
+    return rows.where(table.analysis_id == Analysis.id).correlate(Analysis).scalar_subquery()

@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import ownership
 from imagineai_api.errors import Invalid
 from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
@@ -31,7 +32,7 @@ async def start(
     await products.hold(connection, user_id, product_id)
     if len(set(image_ids)) != len(image_ids):
         raise Invalid("image_ids names an image more than once.")
-    usable = select(func.count()).where(
+    usable = ownership.images(user_id, func.count()).where(
         ProductImage.id.in_(image_ids),
         ProductImage.product_id == product_id,
         ProductImage.upload_status == "uploaded",

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import database, dispatch, tracing
+from imagineai_api import database, dispatch, ownership, tracing
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
@@ -99,8 +99,8 @@ async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Ev
         NotFound: There is none, or it is somebody else's.
         Conflict: It has ended.
     """
-    found = select(Job.status).where(Job.id == job_id, Job.user_id == user_id).with_for_update()
-    status = await connection.scalar(found)
+    found = ownership.jobs(user_id, Job.status).where(Job.id == job_id)
+    status = await connection.scalar(found.with_for_update())
     if status is None:
         raise NotFound(NO_JOB)
     if status not in endings.OPEN:
@@ -128,7 +128,7 @@ async def hold_product(connection: AsyncConnection, user_id: UUID, product_id: U
 
     Held before anything that belongs to it, so that nobody waits for each other.
     """
-    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    query = ownership.products(user_id, Product.id).where(Product.id == product_id)
     return await connection.scalar(query.with_for_update(key_share=True)) is not None
 
 
@@ -142,10 +142,10 @@ async def is_on_its_way(connection: AsyncConnection, image_id: UUID) -> bool:
     return await connection.scalar(waiting) is not None
 
 
-async def owner(connection: AsyncConnection, job_id: UUID) -> UUID | None:
-    """Say whose job it is; None where there is no such job."""
-    found: UUID | None = await connection.scalar(select(Job.user_id).where(Job.id == job_id))
-    return found
+async def ensure_owner(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> None:
+    """Raise NotFound unless the job is this user's."""
+    if await connection.scalar(ownership.jobs(user_id, Job.id).where(Job.id == job_id)) is None:
+        raise NotFound(NO_JOB)
 
 
 async def events_since(connection: AsyncConnection, job_id: UUID, after: int) -> list[Event]:
@@ -190,7 +190,8 @@ def counts() -> tuple[ColumnElement[int], ColumnElement[int]]:
 
 def _jobs(user_id: UUID) -> Select[*tuple[Any, ...]]:
     processed, failed = counts()
-    query: Select[*tuple[Any, ...]] = select(
+    return ownership.jobs(
+        user_id,
         Job.id,
         Job.user_id,
         Job.product_id,
@@ -206,7 +207,6 @@ def _jobs(user_id: UUID) -> Select[*tuple[Any, ...]]:
         Job.created_at,
         Job.updated_at,
     )
-    return query.where(Job.user_id == user_id)
 
 
 async def _insert_steps(connection: AsyncConnection, job_id: UUID, image_ids: Sequence[UUID]) -> None:

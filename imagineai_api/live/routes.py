@@ -58,8 +58,7 @@ async def _admit(socket: WebSocket, job_id: str, token: str) -> tuple[CurrentUse
     except ValueError as error:
         raise NotFound from error
     async with socket.app.state.database.reading() as connection:
-        if await jobs.owner(connection, job) != user.id:
-            raise NotFound(jobs.NO_JOB)
+        await jobs.ensure_owner(connection, user.id, job)
     return user, job
 
 

@@ -120,5 +120,5 @@ async def get_product_analysis(
 ) -> list[AnalysisResultResponse]:
     """Give what was found in each picture of a product."""
     await products.ensure_owner(reading, user.id, product_id)
-    found = await analyses.of_product(reading, product_id)
+    found = await analyses.of_product(reading, user.id, product_id)
     return [AnalysisResultResponse.model_validate(analysis) for analysis in found]

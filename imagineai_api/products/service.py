@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import database as databases
-from imagineai_api import dispatch
+from imagineai_api import dispatch, ownership
 from imagineai_api.database import Database
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
@@ -47,7 +47,7 @@ async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> d
     Raises:
         NotFound: There is none, or it is somebody else's.
     """
-    query = select(*COLUMNS).where(Product.id == product_id, Product.user_id == user_id)
+    query = ownership.products(user_id, *COLUMNS).where(Product.id == product_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound(NO_PRODUCT)
@@ -66,7 +66,7 @@ async def page(
     offset: int,
 ) -> tuple[list[dict[str, Any]], int]:
     """List a user's products, newest first, with their pictures; also say how many there are in all."""
-    query = select(*COLUMNS).where(Product.user_id == user_id)
+    query = ownership.products(user_id, *COLUMNS)
     if category is not None:
         query = query.where(Product.category == category)
     if status is not None:
@@ -135,8 +135,10 @@ async def hold(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> 
 
 async def ensure_owner(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> None:
     """Raise NotFound unless the product is this user's."""
-    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
-    if await connection.scalar(query) is None:
+    if (
+        await connection.scalar(ownership.products(user_id, Product.id).where(Product.id == product_id))
+        is None
+    ):
         raise NotFound(NO_PRODUCT)
 
 
@@ -149,7 +151,7 @@ async def _delete_idle(
     connection: AsyncConnection, user_id: UUID, product_id: UUID, urls_last_s: float
 ) -> bool:
     """Delete a product that no job is open on; False where one has come meanwhile."""
-    query = select(Product.id).where(Product.id == product_id, Product.user_id == user_id)
+    query = ownership.products(user_id, Product.id).where(Product.id == product_id)
     if await connection.scalar(query.with_for_update()) is None:
         raise NotFound(NO_PRODUCT)
     if await jobs.are_open(connection, product_id):

@@ -13,7 +13,7 @@ from anyio import CapacityLimiter
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import dispatch
+from imagineai_api import dispatch, ownership
 from imagineai_api.analysis import service as analyses
 from imagineai_api.database import Database
 from imagineai_api.errors import (
@@ -29,7 +29,7 @@ from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
 from imagineai_api.storage import Storage, StoredObject
-from imagineai_api.tables import Product, ProductImage
+from imagineai_api.tables import ProductImage
 from imagineai_api.uploads.schemas import CONTENT_TYPES
 from imagineai_vision import picture
 from imagineai_vision.picture import PictureError, PictureFacts
@@ -170,10 +170,7 @@ async def _accept(
     stored: StoredObject,
     request_id: str | None,
 ) -> Started:
-    locked = select(ProductImage.upload_job_id, ProductImage.product_id).where(ProductImage.id == image_id)
-    image = (await connection.execute(locked.with_for_update())).one_or_none()
-    if image is None:
-        raise NotFound(NO_IMAGE)
+    image = await _image(connection, user_id, image_id, lock=True)
     if image.upload_job_id is not None:
         return Started(image_id, image.upload_job_id)
     await connection.execute(
@@ -237,19 +234,18 @@ async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str
 
 
 async def _image(
-    connection: AsyncConnection, user_id: UUID, image_id: UUID
+    connection: AsyncConnection, user_id: UUID, image_id: UUID, *, lock: bool = False
 ) -> Row[str, str, UUID | None, UUID]:
-    query = (
-        select(
-            ProductImage.s3_key,
-            ProductImage.content_type,
-            ProductImage.upload_job_id,
-            ProductImage.product_id,
-        )
-        .join(Product, Product.id == ProductImage.product_id)
-        .where(ProductImage.id == image_id, Product.user_id == user_id)
+    columns = (
+        ProductImage.s3_key,
+        ProductImage.content_type,
+        ProductImage.upload_job_id,
+        ProductImage.product_id,
     )
-    row = (await connection.execute(query)).one_or_none()
+    query = ownership.images(user_id, *columns).where(ProductImage.id == image_id)
+    if lock:
+        query = query.with_for_update(of=ProductImage.__table__)
+    row: Row[str, str, UUID | None, UUID] | None = (await connection.execute(query)).one_or_none()
     if row is None:
         raise NotFound(NO_IMAGE)
     return row

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import requests
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
+from requests.structures import CaseInsensitiveDict
 
 WORLD = json.loads(Path(os.environ["FUZZ_WORLD"]).read_text())
 URL, ALICE, BOB = WORLD["url"], WORLD["alice"], WORLD["bob"]
@@ -63,14 +65,12 @@ class BobsToken:
     """Bob's token, new as often as Alice's."""
 
     def __init__(self):
-        self._requests = 0
-        self._token = None
+        self._token, self._from = None, float("-inf")
 
-    def header(self):
-        if self._requests % 5000 == 0:
-            self._token = token(BOB)
-        self._requests += 1
-        return {"Authorization": f"Bearer {self._token}"}
+    def __call__(self):
+        if time.monotonic() > self._from + TOKEN_LIFETIME_S:
+            self._token, self._from = token(BOB), time.monotonic()
+        return self._token
 
 
 bobs_token = BobsToken()
@@ -102,7 +102,9 @@ def before_call(context, case, kwargs):
     """Let Bob send the same request first, before it can change anything."""
     ids = named_ids(case)
     if ids and not ids & set(BOB["owns"]):
-        request = case.as_transport_kwargs(base_url=URL, headers=bobs_token.header())
+        request = case.as_transport_kwargs(base_url=URL)
+        request["headers"] = CaseInsensitiveDict(request["headers"])
+        request["headers"]["Authorization"] = f"Bearer {bobs_token()}"
         tried[case.id] = http.request(**request, timeout=60, allow_redirects=False)
 
 

@@ -1,0 +1,134 @@
+"""The owner is in every query: what a user asks for is read through ``imagineai_api.ownership``."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OWNED = {"Product", "ProductImage", "Analysis", "Job"}
+BUILDERS = {"select", "insert", "update", "delete", "exists"}
+IN_SQL = re.compile(r"(?i)\b(?:from|join|into|update)\s+(?:products|product_images|analyses|jobs)\b")
+BY_THEMSELVES = {
+    "It writes a row that is new": [
+        "analysis/service.py: expect",
+        "products/service.py: create",
+        "uploads/service.py: _insert_image",
+    ],
+    "It goes by an id that its caller has from ownership": [
+        "analysis/service.py: retry",
+        "jobs/service.py: cancel_for_product",
+        "jobs/service.py: counts",
+        "jobs/service.py: events_since",
+        "jobs/service.py: start",
+        "products/service.py: _images",
+        "products/service.py: change",
+        "products/service.py: delete",
+        "uploads/service.py: _accept",
+        "uploads/service.py: _refuse",
+        "uploads/service.py: _start",
+    ],
+    "It ends a job whose row its caller holds": [
+        "jobs/endings.py: _end",
+        "jobs/endings.py: cancel",
+        "jobs/endings.py: last_event",
+        "jobs/endings.py: return_product",
+    ],
+    "It works for everybody: no user asks": [
+        "analysis/service.py: _describe_product",
+        "analysis/service.py: write",
+        "dispatch.py: Dispatcher",
+        "dispatch.py: UNATTENDED_BATCHES",
+        "jobs/backlog.py: Backlog",
+        "jobs/claims.py: CLAIM",
+        "jobs/claims.py: EXHAUSTED",
+        "jobs/progress.py: Change",
+        "jobs/progress.py: _lock",
+        "jobs/progress.py: began",
+        "jobs/progress.py: fail",
+    ],
+}
+
+
+def findings():
+    """Each function that builds a statement on an owned table by itself, as ``path: function``."""
+    for path in sorted(ROOT.glob("imagineai_api/**/*.py")):
+        if "migrations" not in path.parts and path.name not in {"ownership.py", "tables.py"}:
+            tree = ast.parse(path.read_text())
+            for node in tree.body:
+                if builds_a_statement(node, names_of(tree)):
+                    yield f"{path.relative_to(ROOT / 'imagineai_api')}: {name_of(node)}"
+
+
+def names_of(tree):
+    """What the imported names of a module mean, whatever they are called there."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
+
+
+def builds_a_statement(node, names):
+    text = [
+        one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    ]
+    return any(map(IN_SQL.search, text)) or any(
+        is_builder(call, names) and mentioned(chain, names) & OWNED for call, chain in chains(node)
+    )
+
+
+def chains(node):
+    """Each call, with the whole chain of method calls that begins with it: ``select(a).where(b)``."""
+    parents = {child: parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)}
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            chain = call
+            while isinstance(parents.get(chain), ast.Attribute) or is_called(parents.get(chain), chain):
+                chain = parents[chain]
+            yield call, chain
+
+
+def is_called(parent, child):
+    return isinstance(parent, ast.Call) and parent.func is child
+
+
+def is_builder(call, names):
+    """``select(...)``, ``sa.select(...)`` or ``Product.__table__.select()``."""
+    if isinstance(call.func, ast.Name):
+        return names.get(call.func.id) in BUILDERS
+    return isinstance(call.func, ast.Attribute) and call.func.attr in BUILDERS
+
+
+def mentioned(node, names):
+    found = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]
+    return {names.get(one.id) if isinstance(one, ast.Name) else one.attr for one in found}
+
+
+def name_of(node):
+    return getattr(node, "name", None) or ast.unparse(node.targets[0])
+
+
+def test_whatever_does_not_go_through_ownership_has_a_reason():
+    assert sorted(findings()) == sorted(one for reason in BY_THEMSELVES.values() for one in reason)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from imagineai_api.tables import Product as P\ndef f():\n    return select(P.id)",
+        "from sqlalchemy import delete as gone\ndef f():\n    gone(Job).where(Job.id == 1)",
+        "import sqlalchemy as sa\nfrom imagineai_api import tables\ndef f():\n    sa.update(tables.Analysis)",
+        "def f():\n    return ProductImage.__table__.select()",
+        "def f():\n    return select(func.count()).where(Job.status == 'queued')",
+        "SQL = text('SELECT id FROM products')",
+    ],
+)
+def test_other_names_for_the_same_do_not_hide_a_statement(source):
+    tree = ast.parse(
+        f"from sqlalchemy import select\nfrom imagineai_api.tables import Job, ProductImage\n{source}"
+    )
+    assert builds_a_statement(tree.body[-1], names_of(tree))
+
+
+def test_a_statement_from_ownership_is_no_finding():
+    tree = ast.parse("def f():\n    return ownership.jobs(user_id, Job.id).where(Job.id == job_id)")
+    assert not builds_a_statement(tree.body[-1], names_of(tree))

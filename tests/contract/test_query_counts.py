@@ -1,0 +1,157 @@
+"""How many statements an answer takes: the same for a page of one and a page of a hundred."""
+
+import threading
+import uuid
+from collections import defaultdict
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from imagineai_api import request_log
+from imagineai_api.app import create_app
+from imagineai_api.settings import Settings
+from tests.contract.services import free_port
+from tests.contract.wire import eventually
+
+PRODUCTS = 120
+IMAGES_EACH = 3
+LISTS = [
+    ("/products", {"page_size": 1}, 3),
+    ("/products", {"page_size": 100}, 3),
+    ("/products", {"page_size": 100, "category": "toys", "status": "draft", "search": "counted"}, 3),
+    ("/products", {"page_size": 100, "page": 1000}, 3),
+    ("/products", {"search": "nothing has this"}, 2),
+    ("/jobs", {"limit": 1}, 2),
+    ("/jobs", {"limit": 100}, 2),
+    ("/jobs", {"limit": 100, "status": "completed"}, 2),
+    ("/jobs", {"limit": 100, "offset": 10_000}, 3),
+    ("/dashboard/stats", {}, 2),
+    ("/dashboard/recent", {}, 2),
+    ("/dashboard/category-distribution", {}, 2),
+    ("/products/{product_id}/analysis", {}, 3),
+]
+DETAILS = [
+    ("/auth/me", {}, 1),
+    ("/products/{product_id}", {}, 3),
+    ("/jobs/{job_id}", {}, 3),
+    ("/batch/{job_id}", {}, 3),
+    ("/analysis/{image_id}", {}, 2),
+]
+WITH_ANALYSES = """
+    INSERT INTO product_images (id, product_id, s3_key, original_filename, content_type, file_size_bytes,
+                                is_primary, upload_status)
+    SELECT gen_random_uuid(), new_products.id, gen_random_uuid()::text, 'a.jpg', 'image/jpeg', 1, false,
+           'uploaded'
+    FROM new_products, generate_series(1, %(images)s)
+    RETURNING id
+), new_analyses AS (
+    INSERT INTO analyses (id, product_image_id) SELECT gen_random_uuid(), id FROM new_images
+)
+"""
+MANY = f"""
+WITH new_products AS (
+    INSERT INTO products (id, user_id, title, category)
+    SELECT gen_random_uuid(), %(owner)s, 'Counted', 'toys' FROM generate_series(1, %(products)s)
+    RETURNING id
+), new_images AS ({WITH_ANALYSES}
+INSERT INTO jobs (id, user_id, job_type, status, total_images, completed_at)
+SELECT gen_random_uuid(), %(owner)s, 'single', 'completed', 1, now() FROM new_products
+"""
+MORE_IMAGES = f"""
+WITH new_products AS (
+    SELECT CAST(%(product)s AS uuid) AS id
+), new_images AS ({WITH_ANALYSES}
+SELECT count(*) FROM new_images
+"""
+
+
+class Counted:
+    """The service in this process, and what it asked PostgreSQL for each request.
+
+    Background work has no request's id, so it is not counted; neither are BEGIN, COMMIT and pings.
+    """
+
+    def __init__(self):
+        self.statements = defaultdict(list)
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/api/v1"
+        self._app = create_app(Settings())
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._app, port=self._port, loop="asyncio", log_config=None)
+        )
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self):
+        event.listen(Engine, "before_cursor_execute", self._note)
+        self._thread.start()
+        eventually(lambda: self._server.started, bool)
+        return self
+
+    def __exit__(self, *_):
+        self._server.should_exit = True
+        self._thread.join(40)
+        event.remove(Engine, "before_cursor_execute", self._note)
+        self._app.state.models.close()
+        assert not self._thread.is_alive(), "the service did not end"
+
+    def _note(self, connection, cursor, statement, parameters, context, executemany):
+        self.statements[request_log.request_id.get()].append(statement)
+
+    def of(self, path, query, headers):
+        """Call and give the answer with its statements."""
+        this_call = uuid.uuid4().hex
+        answer = httpx.get(
+            self.url + path, params=query, headers={**headers, "X-Request-ID": this_call}, timeout=60
+        )
+        return answer, self.statements[this_call]
+
+
+@pytest.fixture(scope="module")
+def counted(platform):
+    with pytest.MonkeyPatch.context() as variables:
+        for name, value in platform.env.items():
+            variables.setenv(name, value)
+        with Counted() as counted:
+            yield counted
+
+
+@pytest.fixture(scope="module")
+def ids(user, product, seen, database):
+    """What was analysed, beside many more products, images, analyses and jobs, written by the operator."""
+    database.execute(MANY, {"owner": user.id, "products": PRODUCTS, "images": IMAGES_EACH})
+    database.execute(MORE_IMAGES, {"product": product["id"], "images": 100})
+    return {**seen, "product_id": product["id"]}
+
+
+@pytest.fixture(scope="module")
+def ask(counted, user, ids):
+    """Call as the owner."""
+    headers = {"Authorization": f"Bearer {user.access_token}"}
+    return lambda path, query: counted.of(path.format(**ids), query, headers)
+
+
+@pytest.mark.parametrize(("path", "query", "most"), LISTS)
+def test_a_list_takes_at_most_three_statements_whatever_its_size(ask, path, query, most):
+    answer, statements = ask(path, query)
+    assert answer.status_code == 200, answer.text
+    assert len(statements) == most, "\n\n".join(statements)
+    assert len(statements) <= 3
+
+
+@pytest.mark.parametrize(("path", "query", "number"), DETAILS)
+def test_a_detail_takes_as_many_statements_as_the_table_says(ask, path, query, number):
+    answer, statements = ask(path, query)
+    assert answer.status_code == 200, answer.text
+    assert len(statements) == number, "\n\n".join(statements)
+
+
+def test_a_full_page_was_really_read(ask):
+    answer, _ = ask("/products", {"page_size": 100})
+    pages = [len(product["images"]) for product in answer.json()["items"]]
+    assert len(pages) == 100
+    assert min(pages) >= 1
+    assert max(pages) == IMAGES_EACH
+    assert len(ask("/jobs", {"limit": 100})[0].json()["items"]) == 100
