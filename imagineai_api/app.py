@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from imagineai_api import api_docs, api_links, background, document, error_answers, events, tracing
+from imagineai_api import background, error_answers, events, tracing
 from imagineai_api.analysis import routes as analysis
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
 from imagineai_api.batch import routes as batch
 from imagineai_api.dashboard import routes as dashboard
 from imagineai_api.database import Database
-from imagineai_api.dispatch import Dispatcher, Prefect
+from imagineai_api.dispatcher import Dispatcher
+from imagineai_api.documentation import completion, links, pages
 from imagineai_api.health import routes as health
 from imagineai_api.identity import Tokens
 from imagineai_api.inference.registry import ModelRegistry
@@ -20,6 +21,7 @@ from imagineai_api.jobs import routes as jobs
 from imagineai_api.limits import Limits
 from imagineai_api.live import routes as live
 from imagineai_api.metrics import CountedRequests
+from imagineai_api.orchestrator import Prefect
 from imagineai_api.origins import AllowedOrigins
 from imagineai_api.products import routes as products
 from imagineai_api.redis_link import RedisLink
@@ -43,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.development else None,
         redirect_slashes=False,
-        generate_unique_id_function=api_links.operation_id,
+        generate_unique_id_function=links.operation_id,
         lifespan=_lifespan,
         telemetry=tracing.of_requests(),
     )
@@ -56,10 +58,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(live.router)
     app.include_router(health.router)
     error_answers.install(app)
-    document.install(app)
-    api_links.install(app)
+    completion.install(app)
+    links.install(app)
     if settings.development:
-        api_docs.install(app)
+        pages.install(app)
     app.add_middleware(error_answers.CrashAnswers)
     app.add_middleware(
         AllowedOrigins,

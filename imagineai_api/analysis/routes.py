@@ -8,7 +8,7 @@ from imagineai_api import request_log
 from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.schemas import AnalysisResultResponse, RetryResponse
 from imagineai_api.database import Reading, Transaction
-from imagineai_api.declared_errors import bad_id, errors
+from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from imagineai_api.examples import ANALYSIS_ID, CREATED_AT, ENDED_AT, IMAGE_ID, JOB_ID, shown
+from imagineai_api.documentation.examples import ANALYSIS_ID, CREATED_AT, ENDED_AT, IMAGE_ID, JOB_ID, shown
 
 BOX = {"x": 120, "y": 85, "width": 45, "height": 12}
 ATTRIBUTE = {

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 
 from imagineai_api.auth import service as auth
 from imagineai_api.auth.schemas import LoginRequest, RefreshRequest, RegisterRequest, TokenPair, UserResponse
-from imagineai_api.declared_errors import errors
+from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, EmailStr, Field
 
-from imagineai_api.examples import CREATED_AT, USER_ID, shown
+from imagineai_api.documentation.examples import CREATED_AT, USER_ID, shown
 from imagineai_api.texts import Name, Storable
 
 LOGIN = {"email": "user@example.com", "password": "securepass123"}

@@ -8,8 +8,8 @@ from imagineai_api import events, request_log
 from imagineai_api.batch import service as batch
 from imagineai_api.batch.schemas import BatchRequest
 from imagineai_api.database import Reading, Transaction
-from imagineai_api.declared_errors import bad_id, errors
-from imagineai_api.examples import shown_as
+from imagineai_api.documentation.errors import bad_id, errors
+from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.jobs import service as jobs
 from imagineai_api.jobs.schemas import QUEUED_BATCH, ProcessingJobResponse

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from imagineai_api.examples import IMAGE_ID, OTHER_IMAGE_ID, PRODUCT_ID, shown
+from imagineai_api.documentation.examples import IMAGE_ID, OTHER_IMAGE_ID, PRODUCT_ID, shown
 
 MAX_IMAGES = 1000
 

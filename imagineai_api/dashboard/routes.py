@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from imagineai_api.dashboard import service as dashboard
 from imagineai_api.dashboard.schemas import CategoryCount, RecentJob, Statistics
 from imagineai_api.database import Reading
-from imagineai_api.declared_errors import errors
+from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from imagineai_api.examples import CREATED_AT, ENDED_AT, JOB_ID, shown
+from imagineai_api.documentation.examples import CREATED_AT, ENDED_AT, JOB_ID, shown
 
 STATISTICS = {
     "total_products": 10,

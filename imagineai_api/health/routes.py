@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from imagineai_api.declared_errors import errors_without_gate
-from imagineai_api.examples import shown
+from imagineai_api.documentation.errors import errors_without_gate
+from imagineai_api.documentation.examples import shown
 from imagineai_api.health import service as health
 
 router = APIRouter(tags=["Health Checks"])

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from imagineai_api.database import Reading
-from imagineai_api.declared_errors import bad_id, errors
+from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.jobs import service as jobs
 from imagineai_api.jobs.schemas import JobList, JobStatus, ProcessingJobResponse

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from imagineai_api.examples import (
+from imagineai_api.documentation.examples import (
     CREATED_AT,
     ENDED_AT,
     FLOW_RUN_ID,

@@ -10,8 +10,8 @@ from imagineai_api import events
 from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.schemas import AnalysisResultResponse
 from imagineai_api.database import Reading, Transaction
-from imagineai_api.declared_errors import bad_id, errors
-from imagineai_api.examples import shown_as
+from imagineai_api.documentation.errors import bad_id, errors
+from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 from imagineai_api.products import service as products

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from imagineai_api.examples import CREATED_AT, ENDED_AT, IMAGE_ID, PRODUCT_ID, USER_ID, shown
+from imagineai_api.documentation.examples import CREATED_AT, ENDED_AT, IMAGE_ID, PRODUCT_ID, USER_ID, shown
 from imagineai_api.texts import Category, Description, Title
 
 

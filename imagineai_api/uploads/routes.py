@@ -12,13 +12,14 @@ from starlette.formparsers import MultiPartException
 
 from imagineai_api import request_log
 from imagineai_api.database import Transaction
-from imagineai_api.declared_errors import errors
+from imagineai_api.documentation.errors import errors
+from imagineai_api.documentation.examples import PRODUCT_ID, shown_as
 from imagineai_api.errors import Invalid
-from imagineai_api.examples import PRODUCT_ID, shown_as
 from imagineai_api.gate import REST_MISSING, SignedIn, gate
 from imagineai_api.limits import Tier
 from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
+from imagineai_api.uploads import proof
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.schemas import (
     CONFIRMED,
@@ -71,8 +72,8 @@ _name = TypeAdapter(Storable)
         per_minute=PER_MINUTE,
         says={
             404: products.NO_PRODUCT,
-            413: uploads.TOO_LARGE,
-            415: uploads.OTHER_TYPE,
+            413: proof.TOO_LARGE,
+            415: proof.OTHER_TYPE,
             422: "filename is required.",
         },
     ),
@@ -139,7 +140,7 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
             400: REST_MISSING,
             404: products.NO_PRODUCT,
             413: "The body is over 50,100,000 bytes.",
-            415: uploads.OTHER_TYPE,
+            415: proof.OTHER_TYPE,
             422: NO_FILE,
         },
     ),

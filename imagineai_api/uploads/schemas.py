@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from imagineai_api.examples import IMAGE_ID, JOB_ID, PRODUCT_ID, USER_ID, shown
+from imagineai_api.documentation.examples import IMAGE_ID, JOB_ID, PRODUCT_ID, USER_ID, shown
 from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.texts import Storable
 

@@ -8,41 +8,25 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import UUID, uuid4
 
-import anyio
-from anyio import CapacityLimiter
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import dispatch, ownership
 from imagineai_api.analysis import service as analyses
 from imagineai_api.database import Database
-from imagineai_api.errors import (
-    Conflict,
-    NotAPicture,
-    NotFound,
-    ObjectChanged,
-    StorageAway,
-    TooLarge,
-    UnsupportedType,
-)
-from imagineai_api.gate import MAX_IMAGE_BYTES
+from imagineai_api.errors import Conflict, NotAPicture, NotFound, StorageAway
 from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
 from imagineai_api.storage import Storage, StoredObject
 from imagineai_api.tables import ProductImage
-from imagineai_api.uploads.schemas import CONTENT_TYPES
-from imagineai_vision import picture
-from imagineai_vision.picture import PictureError, PictureFacts
+from imagineai_api.uploads import proof
+from imagineai_vision.picture import PictureFacts
 
 log = logging.getLogger(__name__)
 
-DECODERS = CapacityLimiter(2)
-"""Pictures decoded at once to prove them: one may take a second and 200 MB."""
 SAFE_NAME_LENGTH = 80
 NO_IMAGE = "There is no such image."
 NOTHING_YET = "Nothing has been uploaded to this image's address yet."
-OTHER_TYPE = f"A picture must be one of {', '.join(CONTENT_TYPES)}."
-TOO_LARGE = f"The file is over {MAX_IMAGE_BYTES:,} bytes."
 
 
 @dataclass(frozen=True)
@@ -77,8 +61,8 @@ async def upload(
     """
     async with database.reading() as connection:
         await products.ensure_owner(connection, user_id, upload.product_id)
-    _check_declared(upload.content_type, len(upload.data))
-    facts = await _prove(upload.data, upload.content_type)
+    proof.check_declared(upload.content_type, len(upload.data))
+    facts = await proof.prove(upload.data, upload.content_type)
     image_id = uuid4()
     key = _key(user_id, upload.product_id, image_id, upload.filename)
     stored = await _store(database, storage, key, upload)
@@ -114,7 +98,7 @@ async def presign(
         NotFound, UnsupportedType, TooLarge: As for ``upload``.
     """
     await products.hold(connection, user_id, product_id)
-    _check_declared(content_type, size_bytes)
+    proof.check_declared(content_type, size_bytes)
     image_id = uuid4()
     key = _key(user_id, product_id, image_id, filename)
     await _insert_image(
@@ -142,7 +126,7 @@ async def confirm(
     if stored is None:
         raise Conflict(NOTHING_YET)
     try:
-        facts = await _prove_stored(storage, image.s3_key, image.content_type, stored)
+        facts = await proof.prove_stored(storage, image.s3_key, image.content_type, stored)
     except NotAPicture:
         await _refuse(database, storage, image_id, image.s3_key)
         raise
@@ -206,26 +190,6 @@ async def _start(
     return job_id
 
 
-async def _prove_stored(storage: Storage, key: str, content_type: str, stored: StoredObject) -> PictureFacts:
-    if stored.size_bytes > MAX_IMAGE_BYTES:
-        raise NotAPicture(TOO_LARGE)
-    try:
-        data = await storage.get(key, stored.etag)
-    except ObjectChanged as error:
-        raise Conflict("The object was changed while it was being confirmed.") from error
-    return await _prove(data, content_type)
-
-
-async def _prove(data: bytes, content_type: str) -> PictureFacts:
-    try:
-        facts = await anyio.to_thread.run_sync(picture.examine, data, limiter=DECODERS)
-    except PictureError as error:
-        raise NotAPicture(str(error)) from error
-    if facts.content_type != content_type:
-        raise NotAPicture(f"The file was sent as {content_type}, but it is {facts.content_type}.")
-    return facts
-
-
 async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str) -> None:
     refused = update(ProductImage).where(ProductImage.id == image_id, ProductImage.upload_job_id.is_(None))
     async with database.transaction() as connection:
@@ -277,13 +241,6 @@ async def _insert_image(
             created_at=func.clock_timestamp(),
         )
     )
-
-
-def _check_declared(content_type: str, size_bytes: int) -> None:
-    if content_type not in CONTENT_TYPES:
-        raise UnsupportedType(OTHER_TYPE)
-    if size_bytes > MAX_IMAGE_BYTES:
-        raise TooLarge(TOO_LARGE)
 
 
 def _key(user_id: UUID, product_id: UUID, image_id: UUID, filename: str) -> str:

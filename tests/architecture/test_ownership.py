@@ -38,8 +38,8 @@ BY_THEMSELVES = {
     "It works for everybody: no user asks": [
         "analysis/service.py: _describe_product",
         "analysis/service.py: write",
-        "dispatch.py: Dispatcher",
-        "dispatch.py: UNATTENDED_BATCHES",
+        "dispatcher.py: Dispatcher",
+        "dispatcher.py: UNATTENDED_BATCHES",
         "jobs/backlog.py: Backlog",
         "jobs/claims.py: CLAIM",
         "jobs/claims.py: EXHAUSTED",

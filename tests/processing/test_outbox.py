@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
-from imagineai_api.dispatch import Dispatcher, Prefect
+from imagineai_api.dispatcher import Dispatcher
+from imagineai_api.orchestrator import Prefect
 from imagineai_api.products import service as products
 from imagineai_api.storage import Storage
 from imagineai_api.tables import Outbox, ProductImage
