@@ -90,6 +90,7 @@ def ended(platform, callers):
     log, launcher_log = (platform.home / "logs" / f"{name}.log" for name in ("api", "launcher"))
     log_before, launcher_log_before = log.stat().st_size, launcher_log.stat().st_size
     pictures = analysed(callers, content)
+    batch = callers.batch_at_work(pictures)
     (shift,) = runs(platform, "interactive")
     shift.suspend()
     job_id = callers.accept()["job_id"]
@@ -103,7 +104,6 @@ def ended(platform, callers):
     for upload in uploads:
         upload.send(upload.first_half)
     *whole_ones, resumed, stalled = uploads
-    batch = callers.batch_at_work(pictures)
     for upload in whole_ones:
         upload.send(upload.second_half)
 
