@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status demo test check format openapi clean
+.PHONY: help env models up down status demo test fuzz check format openapi clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ demo: $(READY)  ## Analyse a picture: make demo IMAGE=photo.jpg
 
 test: $(READY) models  ## Run every test, on a platform of their own
 	@$(BIN)/python -m pytest $(TESTS)
+
+fuzz: $(READY) models  ## Let a fuzzer loose on a platform of its own: make fuzz MINUTES=10 (SEED=... again)
+	@FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -s tests/contract/test_fuzz.py tests/contract/test_fuzz_sockets.py
 
 check: $(READY)  ## Lint, types, architecture contracts, clean notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/nbstripout --verify notebooks/*.ipynb

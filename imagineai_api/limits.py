@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from imagineai_api import metrics
 from imagineai_api.errors import RedisAway, TooManyRequests
-from imagineai_api.redis_link import ANSWER_S, CONNECT_S, RETRY, RedisLink
+from imagineai_api.redis_link import RedisLink
 from imagineai_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,8 @@ class Limits:
                 f"async+{settings.redis_url}",
                 implementation="redispy",
                 key_prefix="imagineai:limit",
-                socket_connect_timeout=CONNECT_S,
-                socket_timeout=ANSWER_S,
-                retry=RETRY,  # type: ignore[arg-type]
+                # The link's own connections, which are closed with it.
+                connection_pool=redis.client.connection_pool,  # type: ignore[arg-type]
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())

@@ -16,6 +16,9 @@ BY_THEMSELVES = {
         "products/service.py: create",
         "uploads/service.py: _insert_image",
     ],
+    "It changes what is the owner's, and says so in its own condition": [
+        "products/service.py: change",
+    ],
     "It goes by an id that its caller has from ownership": [
         "analysis/service.py: retry",
         "jobs/service.py: are_open",
@@ -23,9 +26,8 @@ BY_THEMSELVES = {
         "jobs/service.py: counts",
         "jobs/service.py: events_since",
         "jobs/service.py: start",
-        "products/service.py: _images",
-        "products/service.py: change",
         "products/service.py: _delete_idle",
+        "products/service.py: _images",
         "uploads/service.py: _accept",
         "uploads/service.py: _refuse",
         "uploads/service.py: _start",
