@@ -39,6 +39,7 @@ class Database:
         self._settings = settings
         self._engine = create_async_engine(
             settings.database_url,
+            hide_parameters=True,  # an error in a log or a trace must not carry what somebody sent
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_connection_timeout_s,

@@ -19,8 +19,10 @@ job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", de
 
 REQUEST_ID_HEADER = "X-Request-ID"
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-SECRETS = re.compile(
-    r"(?i)(token=|bearer\s+|password[\"']?\s*[:=]\s*[\"']?|signature=|://[^/:@\s]*:)([^\s&\"'@]+)"
+SECRETS = (
+    re.compile(r"(?i)(token=|bearer\s+|password[\"']?\s*[:=]\s*[\"']?|signature=)[^\s&\"'@]+"),
+    re.compile(r"(://[^/:@\s]*:)[^\s@/]+(?=@)"),
+    re.compile(r"(DETAIL:).*"),  # PostgreSQL's: the row or the key that somebody sent
 )
 
 
@@ -46,7 +48,9 @@ class JsonLines(logging.Formatter):
 
 def redact(text: str) -> str:
     """Take tokens, passwords and signatures out of a text."""
-    return SECRETS.sub(r"\1***", text)
+    for secrets in SECRETS:
+        text = secrets.sub(r"\1***", text)
+    return text
 
 
 def configure(level: str) -> None:
