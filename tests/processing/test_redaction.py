@@ -1,7 +1,6 @@
 """What a log line must not carry, whatever it tells of."""
 
 import logging
-import sys
 
 import pytest
 from sqlalchemy import text
@@ -32,13 +31,11 @@ async def test_a_statement_that_fails_is_told_without_what_was_sent(place, owner
         " SELECT id, :email, 'x', :hush FROM users WHERE id = :id"
     )
     values = {"email": "somebody@example.com", "hush": "a secret hash", "id": owner}
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DBAPIError) as failed:
         async with place.database.transaction() as connection:
-            try:
-                await connection.execute(twice, values)
-            except DBAPIError:
-                record = logging.LogRecord("x", logging.ERROR, __file__, 1, "It failed", (), sys.exc_info())
-                raise
+            await connection.execute(twice, values)
+    error = (failed.type, failed.value, failed.tb)
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "It failed", (), error)
     line = JsonLines().format(record)
     assert "duplicate key" in line
     assert "a secret hash" not in line
