@@ -52,7 +52,17 @@ def before(bob):
 
 
 @pytest.fixture(scope="module")
-def run(platform, alice, bob, mark, before, tmp_path_factory):
+def unattended(alice, database):
+    """Jobs of Alice's with nothing to do in them, so that no worker ends one before it can be cancelled."""
+    made = """
+        INSERT INTO jobs (id, user_id, job_type, total_images)
+        SELECT gen_random_uuid(), %s, 'single', 1 FROM generate_series(1, 6) RETURNING id::text
+    """
+    return [job_id for (job_id,) in database.execute(made, [alice.id]).fetchall()]
+
+
+@pytest.fixture(scope="module")
+def run(platform, alice, bob, mark, before, unattended, tmp_path_factory):
     """One run of schemathesis: how it ended, and what was asked how often."""
     folder = tmp_path_factory.mktemp("fuzz")
     shutil.copy(Path(__file__).with_name("schemathesis.toml"), folder)
@@ -61,10 +71,11 @@ def run(platform, alice, bob, mark, before, tmp_path_factory):
     write_dictionary(folder / "doomed.txt", doomed + his["products"])
     for kind in ("products", "images", "jobs"):
         write_dictionary(folder / f"{kind}.txt", hers[kind] + his[kind])
+    write_dictionary(folder / "open_jobs.txt", unattended + his["jobs"])
     write_dictionary(folder / "words.txt", [mark, "thing"])
     bobs = {"mark": mark, "owns": [one for ids in his.values() for one in ids]}
     world = {"url": platform.url, "alice": account(alice), "bob": account(bob) | bobs}
-    world["products"] = hers["products"] + his["products"]
+    world["pairs"] = pairs(alice, hers["products"]) + pairs(bob, his["products"])
     (folder / "world.json").write_text(json.dumps(world))
     ended = schemathesis(platform.url, folder)
     return ended, json.loads((folder / "figures.json").read_text())
@@ -81,6 +92,15 @@ def schemathesis(url, folder):
     command = [*program, "run", f"{url}/openapi.json", "--seed", str(SEED), *LENGTH]
     variables = {"FUZZ_WORLD": folder / "world.json", "FUZZ_FIGURES": folder / "figures.json"}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}).returncode
+
+
+def pairs(user, product_ids):
+    """Products, each with the images it has."""
+    products = [user.http.get(f"/products/{one}").json() for one in product_ids]
+    return [
+        {"product_id": product["id"], "image_ids": [image["id"] for image in product["images"]]}
+        for product in products
+    ]
 
 
 def write_dictionary(path, words):
