@@ -59,16 +59,11 @@ async def retry(
     product_id = await connection.scalar(ownership.analyses(user_id, ProductImage.product_id).where(of_image))
     if product_id is None or not await jobs.hold_product(connection, user_id, product_id):
         raise NotFound(NO_ANALYSIS)
-    locked = ownership.analyses(user_id, Analysis.id).where(of_image).with_for_update(of=Analysis.__table__)
-    analysis_id = await connection.scalar(locked)
-    if analysis_id is None:
-        raise NotFound(NO_ANALYSIS)
+    # The analysis is not waited for: a worker that holds it waits for the product.
     if await jobs.is_on_its_way(connection, image_id):
         raise Conflict(ON_ITS_WAY)
     await connection.execute(
-        update(Analysis)
-        .where(Analysis.id == analysis_id)
-        .values(status="pending", error_message=None, updated_at=func.now())
+        update(Analysis).where(of_image).values(status="pending", error_message=None, updated_at=func.now())
     )
     return await jobs.start(
         connection,

@@ -124,7 +124,7 @@ def after_call(context, case, response):
 def filter_failure(context, failure, case, response):
     """Keep a failure, unless it asks to refuse a good upload.
 
-    Schemathesis looks again at a body in which an id was replaced, and there takes a file's bytes for no string.
+    Looking again at a body in which an id was replaced, schemathesis takes the bytes of a file for no string.
     """
     body = case.body if isinstance(case.body, dict) else {}
     is_good_upload = is_id(body.get("product_id")) and isinstance(body.get("file"), bytes)

@@ -231,3 +231,33 @@ TWICE = {
 def test_the_database_itself_refuses(database, seen, what):
     with pytest.raises(psycopg.errors.UniqueViolation):
         database.execute(TWICE[what])
+
+
+def test_a_retry_does_not_wait_for_the_worker_that_is_at_the_analysis(user, images, database):
+    product_id, image_ids = images
+    job_id = at_work(database, user, product_id, image_ids[0])
+    with database.transaction():
+        database.execute("SELECT FROM analyses WHERE product_image_id = %s FOR UPDATE", [image_ids[0]])
+        answer = user.http.post(f"/analysis/{image_ids[0]}/retry", timeout=5)
+        database.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [product_id])
+    assert answer.status_code == 409
+    assert cancel(user, job_id) == 204
+
+
+def at_work(database, user, product_id, image_id):
+    """Write a job as one that a worker, who is nobody, holds for an hour."""
+    (job_id,) = database.execute(
+        """
+        INSERT INTO jobs (id, user_id, product_id, job_type, status, total_images)
+        VALUES (gen_random_uuid(), %s, %s, 'single', 'processing', 1) RETURNING id
+        """,
+        [user.id, product_id],
+    ).fetchone()
+    database.execute(
+        """
+        INSERT INTO job_images (job_id, image_id, position, queue, status, lease_until)
+        VALUES (%s, %s, 0, 'single', 'processing', now() + interval '1 hour')
+        """,
+        [job_id, image_id],
+    )
+    return job_id
