@@ -67,7 +67,7 @@ HEADERS: dict[int, dict[str, Any]] = {
 }
 UNGATED = (405, 500)
 """What any route may answer, whatever it does."""
-GATED = (*UNGATED, 400, 413, 429, 503)
+GATED = (*UNGATED, 413, 429, 503)
 """What any route behind the gate may answer besides."""
 
 

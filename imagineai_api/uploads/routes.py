@@ -130,6 +130,7 @@ async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest)
     "/direct",
     summary="Upload directly",
     responses=errors(
+        400,
         401,
         404,
         415,

@@ -59,11 +59,13 @@ def test_400_says_what_broken_json_is_answered(user, operations):
 
 
 def test_a_route_that_takes_no_body_reads_none(user, operations):
-    for name in set(operations) - set(declaring(operations, 400)):
+    without_body = [name for name, operation in operations.items() if "requestBody" not in operation]
+    for name in without_body:
         method, path = filled(name)
-        if path.startswith(("/health", "/ready", "/uploads/direct")):
+        if path.startswith(("/health", "/ready")):
             continue
         answer = user.http.request(method, path, content=BROKEN, headers=JSON)
+        assert answer.status_code != 400, name
         assert str(answer.status_code) in operations[name]["responses"], name
 
 
