@@ -9,7 +9,5 @@ from tests import platforms
 def platform(tmp_path_factory):
     """A whole platform with roomy limits in a home of its own."""
     home = tmp_path_factory.mktemp("platform") / "home"
-    try:
-        yield platforms.up(home, **platforms.ROOMY, **platforms.given_services())
-    finally:
-        platforms.down(home)
+    with platforms.running(home, **platforms.ROOMY, **platforms.given_services()) as started:
+        yield started

@@ -1,5 +1,6 @@
 """Platforms for tests: each in a temporary home, on ports of its own, touching nobody's services."""
 
+import contextlib
 import json
 import os
 import random
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,15 @@ def up(home: Path, *options: str, **variables: str) -> Platform:
     return Platform(home, env, env["IMAGINEAI_URL"])
 
 
+@contextlib.contextmanager
+def running(home: Path, *options: str, **variables: str) -> Iterator[Platform]:
+    """A platform that is stopped in the end, also where it did not come up whole."""
+    try:
+        yield up(home, *options, **variables)
+    finally:
+        down(home)
+
+
 def down(home: Path) -> None:
     """Stop a platform, and insist that it could be stopped."""
     done = command(home, "down")
@@ -110,6 +120,16 @@ def pid(home: Path, part: str) -> int:
 def processes_of(home: Path) -> list[psutil.Process]:
     """Every process that carries the mark of this home's platform, and PostgreSQL's own children."""
     return [process for process in psutil.process_iter() if _belongs_to(process, home)]
+
+
+def listening(home: Path) -> list[tuple[str, int]]:
+    """Address and port of each listener of this home's platform."""
+    return [
+        (connection.laddr.ip, connection.laddr.port)
+        for process in processes_of(home)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
 
 
 def _belongs_to(process: psutil.Process, home: Path) -> bool:

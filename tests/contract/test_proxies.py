@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.contract.services import SecondService
-from tests.contract.wire import PASSWORD, User, eventually, small_photo
+from tests.contract.wire import PASSWORD, a_user, eventually, small_photo
 
 PROXY = "127.0.2.1"
 SMALL = {
@@ -32,16 +32,15 @@ def behind_a_proxy(platform, tmp_path_factory):
 
 @pytest.fixture
 def caller(behind_a_proxy):
-    user = User(behind_a_proxy.url, local_address=next(ADDRESSES))
-    yield user
-    user.close()
+    with a_user(behind_a_proxy.url, local_address=next(ADDRESSES)) as user:
+        yield user
 
 
 @pytest.fixture
 def proxy(behind_a_proxy):
-    user = User(behind_a_proxy.url, local_address=PROXY, headers={"X-Forwarded-For": next(CLIENTS)})
-    yield user.http
-    user.close()
+    forwarded_for = {"X-Forwarded-For": next(CLIENTS)}
+    with a_user(behind_a_proxy.url, local_address=PROXY, headers=forwarded_for) as user:
+        yield user.http
 
 
 def statuses(client, forwarded_for, count):

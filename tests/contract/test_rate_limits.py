@@ -6,7 +6,7 @@ import uuid
 import httpx
 import pytest
 
-from tests.contract.wire import PASSWORD, User, at_once, keeps_the_forms, small_photo
+from tests.contract.wire import PASSWORD, User, a_user, at_once, new_client, small_photo
 
 ADDRESSES = (f"127.0.1.{last}" for last in itertools.count(1))
 UNKNOWN = str(uuid.uuid4())
@@ -15,28 +15,22 @@ UNKNOWN = str(uuid.uuid4())
 @pytest.fixture(scope="module", autouse=True)
 def warm(second):
     """Connections that earlier tests have cut are found out and replaced before anything is counted."""
-    user = User(second.url, local_address="127.0.1.0")
-    at_once(lambda _: user.http.get("/auth/me"), 8)
-    at_once(lambda _: wrong_login(user.http), 4)
-    user.close()
+    with a_user(second.url, local_address="127.0.1.0") as user:
+        at_once(lambda _: user.http.get("/auth/me"), 8)
+        at_once(lambda _: wrong_login(user.http), 4)
 
 
 @pytest.fixture
 def caller(second):
     """A user of the second service, at an address of their own."""
-    user = User(second.url, local_address=next(ADDRESSES))
-    yield user
-    user.close()
+    with a_user(second.url, local_address=next(ADDRESSES)) as user:
+        yield user
 
 
 @pytest.fixture
 def elsewhere(second):
     """A client at an address of its own, without a token."""
-    transport = httpx.HTTPTransport(local_address=next(ADDRESSES))
-    hooks = {"response": [keeps_the_forms]}
-    with httpx.Client(
-        base_url=f"{second.url}/api/v1", transport=transport, event_hooks=hooks, timeout=30
-    ) as client:
+    with new_client(second.url, local_address=next(ADDRESSES)) as client:
         yield client
 
 

@@ -3,6 +3,7 @@
 Every answer to a call of a user is checked for the forms that hold everywhere (``keeps_the_forms``).
 """
 
+import contextlib
 import io
 import json
 import time
@@ -62,19 +63,33 @@ def _times(value):
                 yield from _times(item)
 
 
+def new_client(url, local_address="127.0.0.1", headers=None):
+    """A client of the service at ``url``, calling from an address of this machine."""
+    return httpx.Client(
+        base_url=f"{url}/api/v1",
+        timeout=60,
+        event_hooks={"response": [keeps_the_forms]},
+        transport=httpx.HTTPTransport(local_address=local_address),
+        headers=headers,
+    )
+
+
+@contextlib.contextmanager
+def a_user(url, **settings):
+    """A new user, whose connections are closed in the end."""
+    user = User(url, **settings)
+    try:
+        yield user
+    finally:
+        user.close()
+
+
 class User:
     """One registered user of the service at ``url``, and the calls that tests need most."""
 
-    def __init__(self, url, local_address="127.0.0.1", headers=None):
+    def __init__(self, url, **settings):
         self.url = url
-        transport = httpx.HTTPTransport(local_address=local_address)
-        self.http = httpx.Client(
-            base_url=f"{url}/api/v1",
-            timeout=60,
-            event_hooks={"response": [keeps_the_forms]},
-            transport=transport,
-            headers=headers,
-        )
+        self.http = new_client(url, **settings)
         self.email, self.password = f"{uuid.uuid4().hex}@example.com", PASSWORD
         body = {"email": self.email, "password": self.password, "full_name": "Jane Doe"}
         registered = self.http.post("/auth/register", json=body)

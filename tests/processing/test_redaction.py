@@ -1,6 +1,9 @@
 """What a log line must not carry, whatever it tells of."""
 
+import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from sqlalchemy import text
@@ -41,3 +44,14 @@ async def test_a_statement_that_fails_is_told_without_what_was_sent(place, owner
     assert "a secret hash" not in line
     assert "somebody@example.com" not in line
     assert str(owner) not in line
+
+
+def test_a_warning_of_a_library_is_a_json_line_too():
+    program = (
+        "import warnings; from imagineai_api import request_log; request_log.configure('INFO'); "
+        "warnings.warn('token=hush is deprecated')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    line = json.loads(done.stderr)
+    assert (line["level"], line["logger"]) == ("WARNING", "py.warnings")
+    assert "token=*** is deprecated" in line["message"]

@@ -18,7 +18,5 @@ def home(tmp_path):
 def stores(tmp_path_factory):
     """PostgreSQL, Redis and S3, for tests that leave them running."""
     home = tmp_path_factory.mktemp("stores") / "a home"
-    try:
-        yield platforms.up(home, "--only", "postgres,redis,s3")
-    finally:
-        platforms.down(home)
+    with platforms.running(home, "--only", "postgres,redis,s3") as started:
+        yield started

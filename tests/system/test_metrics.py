@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import platforms
 from tests.contract.services import SecondService
-from tests.contract.wire import User
+from tests.contract.wire import a_user
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "observing.md"
 
@@ -44,9 +44,8 @@ def private(platform):
 
 @pytest.fixture(scope="module")
 def user(platform):
-    user = User(platform.url)
-    yield user
-    user.close()
+    with a_user(platform.url) as user:
+        yield user
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +143,11 @@ def test_logins_and_refusals_are_counted(user, private):
 
 
 def test_reached_limits_are_counted_by_tier(second):
-    user = User(second.url)
-    answers = [user.http.get("/products").status_code for _ in range(5)]
+    with a_user(second.url) as user:
+        answers = [user.http.get("/products").status_code for _ in range(5)]
     assert answers.count(429) == Scrape(second.env["INFERENCE_URL"]).value(
         "imagineai_rate_limited_total", tier="read"
     )
-    user.close()
 
 
 def test_an_open_socket_is_counted(user, private):

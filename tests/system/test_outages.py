@@ -26,10 +26,8 @@ WAYS = {"frozen": outages.frozen, "stopped": outages.stopped}
 def platform(tmp_path_factory):
     """A platform of this file's own."""
     home = tmp_path_factory.mktemp("outages") / "home"
-    try:
-        yield platforms.up(home, **platforms.ROOMY)
-    finally:
-        platforms.down(home)
+    with platforms.running(home, **platforms.ROOMY) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

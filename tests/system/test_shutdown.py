@@ -27,10 +27,8 @@ AT_WORK = "SELECT count(*) FROM job_images WHERE queue = %s AND status = 'proces
 def platform(tmp_path_factory):
     """A platform of this file's own."""
     home = tmp_path_factory.mktemp("shutdown") / "home"
-    try:
-        yield platforms.up(home, **platforms.ROOMY, **NO_LEASE_LAPSES)
-    finally:
-        platforms.down(home)
+    with platforms.running(home, **platforms.ROOMY, **NO_LEASE_LAPSES) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -38,17 +38,10 @@ def test_a_second_launcher_in_the_same_home_is_refused(stores):
 
 
 def test_every_listener_is_on_the_loopback_address(stores):
-    listening = [
-        connection.laddr
-        for process in platforms.processes_of(stores.home)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    addresses, ports = map(set, zip(*platforms.listening(stores.home), strict=True))
 
-    assert {address.port for address in listening} >= {
-        int(stores.env["IMAGINEAI_PORT_BASE"]) + place for place in (2, 3, 4)
-    }
-    assert {address.ip for address in listening} == {"127.0.0.1"}
+    assert ports >= {int(stores.env["IMAGINEAI_PORT_BASE"]) + place for place in (2, 3, 4)}
+    assert addresses == {"127.0.0.1"}
 
 
 def test_files_and_folders_of_the_home_are_their_owners_alone(stores):

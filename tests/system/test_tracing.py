@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests import platforms
-from tests.contract.wire import User
+from tests.contract.wire import a_user
 
 STEPS = ["preprocess", "classify", "extract_attributes", "detect_defects", "generate_description"]
 
@@ -84,17 +84,14 @@ def traced(tmp_path_factory, collector):
     """A platform that sends its spans to the collector."""
     home = tmp_path_factory.mktemp("traced") / "home"
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    try:
-        yield platforms.up(home, **platforms.ROOMY, **variables)
-    finally:
-        platforms.down(home)
+    with platforms.running(home, **platforms.ROOMY, **variables) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def user(traced):
-    user = User(traced.url)
-    yield user
-    user.close()
+    with a_user(traced.url) as user:
+        yield user
 
 
 @pytest.fixture(scope="module")
