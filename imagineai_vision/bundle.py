@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from imagineai_vision.classification import Label
-from imagineai_vision.vocabulary import CATEGORIES, OTHER
+from imagineai_vision.defects import DefectRule
+from imagineai_vision.vocabulary import CATEGORIES, DEFECT_TYPES, OTHER
 
 FORMAT: Final = 1
 DOCUMENT: Final = "model.json"
@@ -24,6 +25,9 @@ WEIGHTS: Final = "weights.safetensors"
 GRAPH: Final = "network.onnx"
 GOLDEN: Final = "golden.npz"
 MODEL_CARD: Final = "MODEL_CARD.md"
+LABEL_OUTPUTS: Final = ("label_logits", "embedding")
+DEFECT_OUTPUTS: Final = ("defect_presence", "defect_types")
+"""Names of what the network yields; the second ones only where the bundle says how defects are read."""
 FILES: Final = (WEIGHTS, GRAPH, GOLDEN, MODEL_CARD)
 
 
@@ -42,6 +46,7 @@ class Bundle:
         temperature: Of the label head's softmax.
         size: Side of the network's input in pixels.
         tolerances: By device, how far outputs may be from the golden ones.
+        defect_rule: How the defect head is read; None where the network has none.
     """
 
     folder: Path
@@ -50,6 +55,12 @@ class Bundle:
     temperature: float
     size: int
     tolerances: dict[str, float]
+    defect_rule: DefectRule | None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what the network yields."""
+        return LABEL_OUTPUTS if self.defect_rule is None else (*LABEL_OUTPUTS, *DEFECT_OUTPUTS)
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -70,6 +81,7 @@ def open_bundle(folder: Path) -> Bundle:
             temperature=float(card["temperature"]),
             size=int(card["input"]["size"]),
             tolerances={str(k): float(v) for k, v in card["golden"]["tolerances"].items()},
+            defect_rule=None if card.get("defects") is None else DefectRule.read(card["defects"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{DOCUMENT} of the bundle is malformed: {error!r}.") from error
@@ -129,5 +141,8 @@ def _check_labels(bundle: Bundle) -> None:
     unknown = {label.category for label in bundle.labels} - set(CATEGORIES)
     if unknown:
         raise BundleError(f"The bundle's labels name unknown categories: {', '.join(sorted(unknown))}.")
+    strange = set(bundle.defect_rule.types if bundle.defect_rule else ()) - set(DEFECT_TYPES)
+    if strange:
+        raise BundleError(f"The bundle names unknown types of defects: {', '.join(sorted(strange))}.")
     if not bundle.temperature > 0:
         raise BundleError("The bundle's temperature must be positive.")

@@ -60,7 +60,7 @@ def colors(rgb: NDArray[np.uint8]) -> tuple[Attribute, ...]:
         Attributes named "color". The main one's confidence is how often such an answer was right; the second
         one's is its share of the product, as nothing better is known.
     """
-    lab = _lab(_samples(rgb))
+    lab = to_lab(_samples(rgb))
     weights = _foreground(lab)
     shares = np.bincount(_names(lab).ravel(), weights.ravel(), len(COLORS)) / weights.sum()
     first, second, third = np.argsort(-shares, kind="stable")[:3]
@@ -70,6 +70,21 @@ def colors(rgb: NDArray[np.uint8]) -> tuple[Attribute, ...]:
     if shares[second] < _SECOND_SHARE:
         return (main,)
     return main, _attribute(COLORS[second], shares[second])
+
+
+def foreground(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say where the picture does not look like its border.
+
+    Args:
+        rgb: As for ``colors``.
+
+    Returns:
+        Bool, shape (H, W), in blocks of four by four pixels; all true where the border tells nothing.
+    """
+    blocks = _foreground(to_lab(_samples(rgb))) > 0
+    rows = np.minimum(np.arange(rgb.shape[0]) // 4, blocks.shape[0] - 1)
+    columns = np.minimum(np.arange(rgb.shape[1]) // 4, blocks.shape[1] - 1)
+    return blocks[np.ix_(rows, columns)]
 
 
 def _attribute(name: str, confidence: float) -> Attribute:
@@ -175,7 +190,7 @@ _TO_XYZ: Final = np.array(
 )
 
 
-def _lab(rgb: Floats) -> Floats:
+def to_lab(rgb: Floats) -> Floats:
     """Convert sRGB, 0 to 255, shape (..., 3), to CIE Lab. Source: IEC 61966-2-1 and CIE 15."""
     xyz = _linear()[np.round(rgb).astype(np.intp)] @ _TO_XYZ.T
     root = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)

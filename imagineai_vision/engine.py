@@ -10,19 +10,19 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from imagineai_vision import picture
-from imagineai_vision.bundle import GOLDEN, GRAPH, WEIGHTS, Bundle, BundleError, open_bundle
+from imagineai_vision.bundle import DEFECT_OUTPUTS, GOLDEN, GRAPH, WEIGHTS, Bundle, BundleError, open_bundle
 from imagineai_vision.classification import label_scores
 from imagineai_vision.color import colors
+from imagineai_vision.defects import Inspection, inspect
 from imagineai_vision.findings import Prediction
-
-OUTPUTS: Final = ("label_logits", "embedding")
+from imagineai_vision.picture import PictureFacts
 
 Run = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
 """Pictures, uint8, shape (N, size, size, 3), to the outputs by name; several threads may call it at once."""
@@ -73,32 +73,53 @@ class Engine:
             PictureError: It cannot be decoded.
             RuntimeError: The engine is closed.
         """
-        run = self._run
-        if run is None:
-            raise RuntimeError("the engine is closed")
         started = perf_counter()
-        rgb = picture.read(data, self.bundle.size)
+        rgb, facts = picture.read_with_facts(data, self.bundle.size)
         decoded = perf_counter()
-        outputs = run(rgb[None])
+        outputs = self.outputs(rgb[None])
         label, scores = label_scores(outputs["label_logits"][0], self.bundle.labels, self.bundle.temperature)
         classified = perf_counter()
         attributes = colors(rgb)
         attributed = perf_counter()
+        found = self._defects(rgb, facts, outputs)
         return Prediction(
             label=label.name,
             confidence=scores[label.name],
             scores=scores,
             category=label.category,
             subcategory=label.subcategory,
-            attributes=attributes,
+            attributes=(*attributes, *found.attributes),
+            defects=found.defects,
+            defect_score=found.score,
             durations_ms={
                 "decode": (decoded - started) * 1e3,
                 "classify": (classified - decoded) * 1e3,
                 "extract_attributes": (attributed - classified) * 1e3,
-                # No bundle of this format has a defect head: there is nothing to compute.
                 "detect_defects": (perf_counter() - attributed) * 1e3,
             },
         )
+
+    def outputs(self, rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Return the network's outputs by name.
+
+        Args:
+            rgb: Pictures as ``picture.read`` returns them, uint8, shape (N, size, size, 3).
+
+        Raises:
+            RuntimeError: The engine is closed.
+        """
+        run = self._run
+        if run is None:
+            raise RuntimeError("the engine is closed")
+        return run(rgb)
+
+    def _defects(
+        self, rgb: NDArray[np.uint8], facts: PictureFacts, outputs: dict[str, NDArray[np.float32]]
+    ) -> Inspection:
+        if self.bundle.defect_rule is None:
+            return Inspection()
+        presence, types = (outputs[name][0] for name in DEFECT_OUTPUTS)
+        return inspect(rgb, facts, presence, types, self.bundle.defect_rule)
 
     def close(self) -> None:
         """Free the network once the calls under way are done; later calls raise RuntimeError."""
@@ -137,7 +158,7 @@ def _on_cpu(bundle: Bundle, threads: int) -> Run:
     session = onnxruntime.InferenceSession(bundle.folder / GRAPH, options, providers=["CPUExecutionProvider"])
 
     def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(OUTPUTS, session.run(OUTPUTS, {"rgb": rgb}), strict=True))
+        return dict(zip(bundle.outputs, session.run(bundle.outputs, {"rgb": rgb}), strict=True))
 
     return run
 
@@ -152,7 +173,7 @@ def _on_torch(bundle: Bundle, device: str) -> Run:
     def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         with torch.inference_mode():
             outputs = network(torch.from_numpy(rgb.copy()).to(device))
-            return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
+            return {name: outputs[name].float().cpu().numpy() for name in bundle.outputs}
 
     return run
 
@@ -160,7 +181,7 @@ def _on_torch(bundle: Bundle, device: str) -> Run:
 def _check_golden(bundle: Bundle, device: str, run: Run) -> None:
     try:
         with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
-            rgb, expected = golden["rgb"], {name: golden[name] for name in OUTPUTS}
+            rgb, expected = golden["rgb"], {name: golden[name] for name in bundle.outputs}
         tolerance = bundle.tolerances[device]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BundleError(f"{GOLDEN} of the bundle is malformed: {error}.") from error

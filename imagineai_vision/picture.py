@@ -20,7 +20,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from imagineai_vision import gif, jpeg, png, webp
 from imagineai_vision.container import Container, CutOffError, PictureError
 
-__all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read"]
+__all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read", "read_with_facts"]
 
 MAX_PIXELS: Final = 50_000_000
 
@@ -72,10 +72,7 @@ def examine(data: bytes) -> PictureFacts:
     _decode(container, shrink_to=1)
     if container.format == "PNG":
         png.check_rows(container)
-    width, height = container.width, container.height
-    if container.orientation >= 5:
-        width, height = height, width
-    return PictureFacts(f"image/{container.format.lower()}", width, height)
+    return _facts(container)
 
 
 def read(data: bytes, size: int) -> NDArray[np.uint8]:
@@ -91,15 +88,27 @@ def read(data: bytes, size: int) -> NDArray[np.uint8]:
     Raises:
         PictureError: As for ``examine``.
     """
+    return read_with_facts(data, size)[0]
+
+
+def read_with_facts(data: bytes, size: int) -> tuple[NDArray[np.uint8], PictureFacts]:
+    """Do the same as ``read``, and say what the picture was before it was scaled."""
     container = _open(data)
     image = _decode(container, shrink_to=size)
     try:
         image = _on_white(image, size)
         if container.orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[container.orientation])
-        return np.asarray(image)
+        return np.asarray(image), _facts(container)
     except (ValueError, OSError, MemoryError) as error:
         raise _damaged(container) from error
+
+
+def _facts(container: Container) -> PictureFacts:
+    width, height = container.width, container.height
+    if container.orientation >= 5:
+        width, height = height, width
+    return PictureFacts(f"image/{container.format.lower()}", width, height)
 
 
 def _open(data: bytes) -> Container:

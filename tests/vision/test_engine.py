@@ -31,15 +31,15 @@ def test_the_torch_placement_answers_as_the_onnx_placement(engine):
 def test_torch_yields_the_golden_outputs_too(network, starter):
     with np.load(starter / GOLDEN) as golden, torch.inference_mode():
         outputs = network(torch.from_numpy(golden["rgb"]))
-        assert np.abs(outputs.label_logits.numpy() - golden["label_logits"]).max() < 1e-3
-        assert np.abs(outputs.embedding.numpy() - golden["embedding"]).max() < 1e-3
+        assert np.abs(outputs["label_logits"].numpy() - golden["label_logits"]).max() < 1e-3
+        assert np.abs(outputs["embedding"].numpy() - golden["embedding"]).max() < 1e-3
 
 
 def test_a_batch_gives_what_single_pictures_give(network, starter):
     with np.load(starter / GOLDEN) as golden, torch.inference_mode():
         rgb = torch.from_numpy(golden["rgb"])
-        single = torch.cat([network(picture[None]).label_logits for picture in rgb])
-        assert torch.allclose(network(rgb).label_logits, single, atol=1e-3)
+        single = torch.cat([network(picture[None])["label_logits"] for picture in rgb])
+        assert torch.allclose(network(rgb)["label_logits"], single, atol=1e-3)
 
 
 def test_the_labels_logits_sum_the_classes_in_probability(network):

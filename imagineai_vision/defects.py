@@ -1,0 +1,193 @@
+"""From the defect head's maps to boxes, types, severities and confidences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from imagineai_vision.color import to_lab
+from imagineai_vision.findings import Attribute, Box, Defect
+from imagineai_vision.picture import PictureFacts
+
+Floats = NDArray[np.float32]
+
+_MOST: Final = 10
+_PEAK_PLACES: Final = 4
+"""A region's score is the mean of its so many surest places: a single one is noise."""
+_ANYWHERE: Final = np.ones((3, 3), bool)
+# Severity grows with the defect's share of the picture and with how far it stands out in Lab.
+_MEDIUM: Final = 0.055
+_HIGH: Final = 0.16
+_FULL_CONTRAST: Final = 45.0
+_NAMES: Final = {"missing_part": "missing part"}
+
+
+@dataclass(frozen=True, slots=True)
+class DefectRule:
+    """How a bundle reads its defect head; outside the weights, set on good photos and painted ones.
+
+    Attributes:
+        types: The head's T types, in the order of its maps.
+        edge: Share of a region's peak at which its outline is drawn, 0 to 1.
+        threshold: Score from which a region is told of.
+        slope: Of the logistic function that turns a score into a confidence.
+        offset: Of the same.
+    """
+
+    types: tuple[str, ...]
+    edge: float
+    threshold: float
+    slope: float
+    offset: float
+
+    @classmethod
+    def read(cls, values: dict[str, Any]) -> DefectRule:
+        """Read what model.json says under "defects".
+
+        Raises:
+            KeyError, TypeError, ValueError: It is malformed.
+        """
+        numbers = {name: float(values[name]) for name in ("edge", "threshold", "slope", "offset")}
+        return cls(types=tuple(values["types"]), **numbers)
+
+    def flags(self, presence: Floats, types: Floats) -> bool:
+        """Say whether a picture with these maps would be told of."""
+        return regions(presence, types, self.edge)[0].score >= self.threshold
+
+    def confidence(self, score: float) -> float:
+        """Return the probability that a region of this score is a defect."""
+        return float(1 / (1 + np.exp(-(self.slope * score + self.offset))))
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a map stands out.
+
+    Attributes:
+        score: Mean logit of its surest places.
+        mask: Bool, shape of the map.
+        type: Index of the likeliest type.
+    """
+
+    score: float
+    mask: NDArray[np.bool_]
+    type: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the defect head says of one picture; nothing, where a bundle has none.
+
+    Attributes:
+        defects: Those that reach the threshold, the surest first.
+        score: Probability that there is any.
+        attributes: The product's condition, which follows from them.
+    """
+
+    defects: tuple[Defect, ...] = ()
+    score: float | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+def regions(presence: Floats, types: Floats, edge: float) -> list[Region]:
+    """Find the regions that stand out of a map, the surest first, at most ten.
+
+    Args:
+        presence: Logits, shape (H, W).
+        types: Logits, shape (T, H/2, W/2).
+        edge: As in ``DefectRule``.
+    """
+    probability = 1 / (1 + np.exp(-ndimage.gaussian_filter(presence, 0.5)))
+    found = []
+    taken = np.zeros(presence.shape, bool)
+    for _ in range(_MOST):
+        peak = np.unravel_index(np.where(taken, -1, probability).argmax(), presence.shape)
+        if taken[peak]:
+            break
+        is_high = (probability >= edge * probability[peak]) & ~taken
+        # What a gap of a place or two divides is one defect.
+        joined, _ = ndimage.label(ndimage.binary_dilation(is_high, _ANYWHERE), _ANYWHERE)
+        mask = is_high & (joined == joined[peak])
+        taken |= ndimage.binary_dilation(mask, _ANYWHERE, iterations=2)
+        surest = np.sort(presence[mask])[-_PEAK_PLACES:]
+        found.append(Region(float(surest.mean()), mask, _type(mask, probability, types)))
+    return sorted(found, key=lambda region: -region.score)
+
+
+def inspect(
+    rgb: NDArray[np.uint8], facts: PictureFacts, presence: Floats, types: Floats, rule: DefectRule
+) -> Inspection:
+    """Say which defects a picture shows.
+
+    Args:
+        rgb: As the network saw it, uint8, shape (S, S, 3).
+        facts: Of the picture as it is stored.
+        presence: Logits, shape (S/4, S/4).
+        types: Logits, shape (T, S/8, S/8).
+        rule: How the head is read.
+    """
+    found = regions(presence, types, rule.edge)
+    score = rule.confidence(found[0].score)
+    told = tuple(_defect(region, rgb, facts, rule) for region in found if region.score >= rule.threshold)
+    return Inspection(told, round(score, 4), (_condition(told, score, rule),))
+
+
+def _condition(defects: tuple[Defect, ...], score: float, rule: DefectRule) -> Attribute:
+    """Name the product's condition by what was found on it."""
+    if not defects:
+        is_clean = score < rule.confidence(rule.threshold) / 2
+        return Attribute("condition", "new" if is_clean else "like_new", round(1 - score, 4))
+    severities = [defect.severity for defect in defects]
+    surest = max(defect.confidence for defect in defects)
+    if "high" in severities:
+        return Attribute("condition", "poor", surest)
+    return Attribute("condition", "fair" if "medium" in severities else "good", surest)
+
+
+def _type(mask: NDArray[np.bool_], probability: Floats, types: Floats) -> int:
+    """Let the places of a region vote, each by how sure it is that there is a defect."""
+    height, width = types.shape[1:]
+    weights = (
+        np.where(mask, probability, 0).reshape(height, mask.shape[0] // height, width, -1).sum(axis=(1, 3))
+    )
+    shares = np.exp(types - types.max(axis=0))
+    shares /= shares.sum(axis=0)
+    return int((shares * weights).sum(axis=(1, 2)).argmax())
+
+
+def _defect(region: Region, rgb: NDArray[np.uint8], facts: PictureFacts, rule: DefectRule) -> Defect:
+    kind, box = rule.types[region.type], box_of(region.mask, facts.width, facts.height)
+    severity = _severity(region.mask, rgb)
+    name = _NAMES.get(kind, kind)
+    where = _where(box, facts)
+    description = f"{severity.capitalize()} {name} {where}, about {box.width} by {box.height} pixels."
+    return Defect(kind, severity, round(rule.confidence(region.score), 4), box, description)
+
+
+def box_of(mask: NDArray[np.bool_], width: int, height: int) -> Box:
+    """Return the box around a region in pixels of a picture of this size; at least a pixel each way."""
+    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+    across, down = width / mask.shape[1], height / mask.shape[0]
+    left, top = min(int(columns.start * across), width - 1), min(int(rows.start * down), height - 1)
+    right, bottom = round(columns.stop * across), round(rows.stop * down)
+    return Box(left, top, max(1, min(right, width) - left), max(1, min(bottom, height) - top))
+
+
+def _severity(mask: NDArray[np.bool_], rgb: NDArray[np.uint8]) -> str:
+    """Weigh a region's share of the picture with how far its colours are from those around it."""
+    colours = to_lab(rgb[::4, ::4].astype(np.float32))
+    around = ndimage.binary_dilation(mask, _ANYWHERE, iterations=2) & ~mask
+    apart = np.linalg.norm(colours[mask].mean(axis=0) - colours[around].mean(axis=0)) if around.any() else 0.0
+    weight = float(np.sqrt(mask.mean()) * (0.5 + min(1.0, apart / _FULL_CONTRAST)))
+    return "high" if weight >= _HIGH else "medium" if weight >= _MEDIUM else "low"
+
+
+def _where(box: Box, facts: PictureFacts) -> str:
+    x, y = (box.x + box.width / 2) / facts.width, (box.y + box.height / 2) / facts.height
+    down = "at the top" if y < 1 / 3 else "at the bottom" if y > 2 / 3 else "in the middle"
+    across = " left" if x < 1 / 3 else " right" if x > 2 / 3 else ""
+    return down + across
