@@ -3,18 +3,13 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
 import pytest
-from mlflow import MlflowClient
 
 from imagineai_api.inference.source import BundleSource
 from imagineai_api.settings import Settings
@@ -24,53 +19,6 @@ from training import register
 
 # MLflow warns of its own deprecations and of type hints that it reads all the same.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def is_up(url):
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=1) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    """The address of an MLflow server of its own; it ends with its whole process group."""
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    url = f"http://127.0.0.1:{port}"
-    server_command = (
-        f"{sys.executable} -m mlflow server --host 127.0.0.1 --port {port} --workers 1 "
-        f"--backend-store-uri sqlite:///{folder}/mlflow.db --artifacts-destination {folder}/files"
-    ).split()
-    settings = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "1"}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            server_command, cwd=folder, env=settings, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 90
-        while not is_up(url):
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield url
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(30)
-
-
-@pytest.fixture
-def client(registry, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry)
-    mlflow.set_tracking_uri(registry)
-    return MlflowClient()
 
 
 def command(name, *arguments, **settings):
