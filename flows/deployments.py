@@ -14,12 +14,14 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.batch import process_batch
 from flows.processing import process_images
+from flows.retraining import retrain
 
 SET_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS: tuple[tuple[Flow[Any, Any], str, str], ...] = (
     (process_images, "interactive", "flows.processing.process_images"),
     (process_batch, "batch", "flows.batch.process_batch"),
+    (retrain, "batch", "flows.retraining.retrain"),
 )
 """Flow, name of its work pool and of its deployment, where a worker imports it from."""
 

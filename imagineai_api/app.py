@@ -21,6 +21,7 @@ from imagineai_api.jobs import routes as jobs
 from imagineai_api.limits import Limits
 from imagineai_api.live import routes as live
 from imagineai_api.metrics import CountedRequests
+from imagineai_api.models import routes as models
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.origins import AllowedOrigins
 from imagineai_api.products import routes as products
@@ -32,7 +33,7 @@ from imagineai_api.storage import Storage
 from imagineai_api.uploads import routes as uploads
 
 API = "/api/v1"
-FEATURES = (auth, products, uploads, analysis, batch, jobs, dashboard)
+FEATURES = (auth, products, uploads, analysis, batch, jobs, dashboard, models)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -22,6 +22,7 @@ ImagineAIError                    500
     ├── StorageAway               502  the reference counts S3 as a service behind this one
     ├── PrefectAway               503
     ├── RegistryAway              503
+    │   └── BadBundle             503  the promoted bundle is refused; the champion before it serves on
     ├── InferenceAway             503
     └── NoModel                   503  nothing is promoted yet
 Beside them, raised only inside a flow:
@@ -196,6 +197,12 @@ class RegistryAway(Unavailable):
     """MLflow cannot be reached, or the registry does not hold what it should."""
 
     sentence = "The model registry is away."
+
+
+class BadBundle(RegistryAway):
+    """The bundle that a model version holds is cut, altered, or does not answer as it must."""
+
+    sentence = "The model version holds no good bundle."
 
 
 class InferenceAway(Unavailable):

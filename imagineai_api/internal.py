@@ -1,4 +1,4 @@
-"""The private port: predictions for flows, metrics for Prometheus. It is not for the world."""
+"""The private port, not for the world: predictions for flows, metrics for Prometheus, MLflow's webhook."""
 
 from typing import Any
 
@@ -12,12 +12,14 @@ from imagineai_api import metrics
 from imagineai_api.errors import ImagineAIError
 from imagineai_api.health import service as health
 from imagineai_api.inference import routes as inference
+from imagineai_api.inference import webhook
 from imagineai_api.jobs.backlog import Backlog
 
 
 def create_internal_app(public: Any) -> Starlette:
     """Make the application of the private port; it shares the connections of the public one."""
     state, backlog = public.state, Backlog()
+    settings = state.settings
 
     async def read_metrics(_: Request) -> Response:
         """Answer the metrics; without the database the queue's keep their last values."""
@@ -29,7 +31,8 @@ def create_internal_app(public: Any) -> Starlette:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
-        *inference.routes(state.models, state.settings.inference_secret),
+        *inference.routes(state.models, settings.inference_secret),
+        *webhook.routes(state.models, settings.model_webhook_secret),
         Route("/metrics", read_metrics),
     ]
     return Starlette(routes=routes, exception_handlers={ImagineAIError: _refuse})

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     model_alias: str = "champion"
     model_cache: Path = Path(".imagineai/model-cache")
     model_poll_s: float = Field(2, gt=0)
+    """How often the alias is looked up, whatever webhooks say."""
+    model_webhook_secret: str | None = None
+    """What MLflow signs its webhook with; unset: the alias is only looked up."""
+    promotion_approval: Literal["automatic", "manual"] = "automatic"
+    """automatic: a retraining promotes what passes the gate; manual: `make promote` does."""
 
     prefect_api_url: str = "http://127.0.0.1:4200/api"
     process_images_deployment: str = "process-images/interactive"
@@ -127,6 +132,7 @@ class Settings(BaseSettings):
         "bedrock_region",
         "bedrock_endpoint_url",
         "otel_exporter_otlp_endpoint",
+        "model_webhook_secret",
         mode="before",
     )
     @classmethod

@@ -133,6 +133,7 @@ def _variables(
         "INFERENCE_SECRET": secrets.inference,
         "MODEL_NAME": environ.get("MODEL_NAME") or "imagineai",
         "MODEL_CACHE": str(home.folder / "model-cache"),
+        "MODEL_WEBHOOK_SECRET": secrets.model_webhook,
         "PREFECT_HOME": str(home.folder / "prefect"),
         **_QUIET,
     }

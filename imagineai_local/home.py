@@ -62,6 +62,7 @@ class Secrets:
     s3_filer_read: str
     mlflow_webhooks: str
     mlflow_sessions: str
+    model_webhook: str
     jupyter: str
     jwt: str
     inference: str

@@ -3,38 +3,26 @@
 import asyncio
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
 from imagineai_api import metrics
-from imagineai_api.errors import ImagineAIError, NoModel, NotAPicture, RegistryAway
+from imagineai_api.errors import BadBundle, ImagineAIError, NoModel, NotAPicture, RegistryAway
+from imagineai_api.inference.loaded import LoadedVersions, Served
 from imagineai_api.inference.measurement import measured
 from imagineai_api.inference.source import BundleSource, ModelVersion
 from imagineai_api.settings import Settings
+from imagineai_vision import bundle
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.findings import Prediction
 from imagineai_vision.picture import PictureError
 
-if TYPE_CHECKING:
-    from imagineai_vision.engine import Engine
-
 log = logging.getLogger(__name__)
 
 POINTER = "champion.json"
-LOADED_AT_ONCE = 3
-"""The champion, the one before it for an instant rollback, and one that a batch holds on to."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """A loaded model version."""
-
-    version: str
-    run_id: str | None
-    engine: "Engine"
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+REFUSED_FOR_S = 60
+"""A refused bundle is not fetched again before that, unless the alias moves: it may have been mended."""
 
 
 class ModelRegistry:
@@ -45,36 +33,55 @@ class ModelRegistry:
         self._cache = settings.model_cache
         self._source = BundleSource(settings)
         self._slots = ThreadPoolExecutor(settings.inference_slots, "inference")
-        self._loaded: dict[str, Served] = {}
-        self._loading = asyncio.Lock()
-        self.champion: Served | None = None
+        self._loaded = LoadedVersions(self._open)
+        self._woken = asyncio.Event()
+        self._refused: tuple[ModelVersion, BadBundle, float] | None = None
         self.problem: str | None = "no model has been loaded yet"
+
+    @property
+    def champion(self) -> Served | None:
+        """What answers; None before the first model is loaded."""
+        return self._loaded.champion
+
+    @property
+    def previous(self) -> Served | None:
+        """What answered before it, still in memory."""
+        return self._loaded.previous
 
     async def run(self) -> None:
         """Follow the alias for ever; while MLflow is away the last good version serves on."""
-        await asyncio.to_thread(self._serve_last_good)
+        if self.champion is None:
+            await asyncio.to_thread(self._serve_last_good)
         while True:
+            self._woken.clear()
             try:
                 await self.reconcile()
             except ImagineAIError as error:
                 if str(error) != self.problem:
                     log.warning("The champion was not followed: %s", error)
                 self.problem = str(error)
-            await asyncio.sleep(self._settings.model_poll_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._settings.model_poll_s)
+
+    def wake(self) -> None:
+        """Look up the alias at once: somebody says that it moved."""
+        self._refused = None
+        self._woken.set()
 
     async def reconcile(self) -> None:
         """Serve what the alias names now.
 
         Raises:
             NoModel: The alias names nothing.
-            RegistryAway: MLflow cannot be reached, or the bundle it holds is not good; the old one serves on.
+            RegistryAway: MLflow cannot be reached; the old version serves on.
+            BadBundle: What the alias names is refused; the old version serves on.
         """
         promoted = await asyncio.to_thread(self._source.champion)
-        if self.champion is None or self.champion.version != promoted.version:
-            self._serve(await self._load(promoted))
+        if self.champion is None or self.champion.origin != promoted:
+            self._serve(await self._load_unless_refused(promoted))
             await asyncio.to_thread(self._remember, promoted)
             log.info("Serving %s version %s", self._settings.model_name, promoted.version)
-        self.problem = None
+        self._refused = self.problem = None
 
     async def predict(self, image: bytes, version: str | None = None) -> tuple[Prediction, str]:
         """Find what is in a picture.
@@ -122,23 +129,20 @@ class ModelRegistry:
             raise NoModel
         if version is None or version == self.champion.version:
             return self.champion
-        if version in self._loaded:
-            return self._loaded[version]
-        return await self._load(await asyncio.to_thread(self._source.version, version))
+        if (found := self._loaded.get(version)) is not None:
+            return found
+        return await self._loaded.load(await asyncio.to_thread(self._source.version, version))
 
-    async def _load(self, promoted: ModelVersion) -> Served:
-        async with self._loading:
-            if promoted.version not in self._loaded:
-                served = await asyncio.to_thread(self._open, promoted)
-                self._loaded[promoted.version] = served
-                self._free_oldest()
-            return self._loaded[promoted.version]
-
-    def _free_oldest(self) -> None:
-        # The new one serves before the old one goes; a prediction under way keeps its own alive.
-        spare = [version for version in self._loaded if not self.champion or version != self.champion.version]
-        for version in spare[: max(0, len(self._loaded) - LOADED_AT_ONCE)]:
-            del self._loaded[version]
+    async def _load_unless_refused(self, promoted: ModelVersion) -> Served:
+        if self._refused is not None:
+            refused, reason, until = self._refused
+            if refused == promoted and time.monotonic() < until:
+                raise reason
+        try:
+            return await self._loaded.load(promoted)
+        except BadBundle as reason:
+            self._refused = promoted, reason, time.monotonic() + REFUSED_FOR_S
+            raise
 
     def _open(self, promoted: ModelVersion) -> Served:
         from imagineai_vision.engine import Engine  # slow to import, and only this thread waits
@@ -146,29 +150,33 @@ class ModelRegistry:
         folder = self._source.fetch(promoted)
         try:
             engine = Engine.open(folder, device=self._settings.inference_device)
+            return Served(promoted, promoted.digest or bundle.digest(folder), engine)
         except BundleError as error:
-            raise RegistryAway(f"Model version {promoted.version} is not good: {error}") from error
-        return Served(promoted.version, promoted.run_id, engine)
+            raise BadBundle(f"Model version {promoted.version} is not good: {error}") from error
 
     def _serve_last_good(self) -> None:
         pointer = self._cache / POINTER
         if not pointer.exists():
             return
         try:
-            champion = self._open(ModelVersion(**json.loads(pointer.read_text())))
+            champion = self._loaded.load_now(ModelVersion(**json.loads(pointer.read_text())))
         except (ImagineAIError, ValueError, TypeError) as error:
             log.warning("The last good model was not loaded from disk: %s", error)
             return
-        self._loaded[champion.version] = champion
         self._serve(champion)
         log.info("Serving version %s from disk until MLflow answers", champion.version)
 
-    def _serve(self, champion: Served) -> None:
-        self.champion = champion
+    def _serve(self, loaded: Served) -> None:
+        champion = self._loaded.promote(loaded)
+        run_id = champion.origin.run_id or ""
         metrics.model_served.clear()
-        metrics.model_served.labels(self._settings.model_name, champion.version, champion.run_id or "").set(1)
+        metrics.model_served.labels(self._settings.model_name, champion.version, run_id).set(1)
 
     def _remember(self, promoted: ModelVersion) -> None:
+        """Write down what a start without MLflow is to serve."""
         fresh = self._cache / f"{POINTER}.new"
-        fresh.write_text(json.dumps(promoted.__dict__))
-        fresh.replace(self._cache / POINTER)
+        try:
+            fresh.write_text(json.dumps(promoted.__dict__))
+            fresh.replace(self._cache / POINTER)
+        except OSError as error:
+            log.warning("A start without MLflow would serve the model before: %s", error)

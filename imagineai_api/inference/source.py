@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagineai_api.errors import NoModel, RegistryAway
+from imagineai_api.errors import BadBundle, NoModel, RegistryAway
 from imagineai_api.settings import Settings
 from imagineai_vision import bundle
 from imagineai_vision.bundle import BundleError
@@ -30,11 +30,12 @@ CLIENT = {
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """What the registry says of a version."""
+    """What the registry says of a version: where it comes from, and the SHA-256 that its bundle must have."""
 
     version: str
     run_id: str | None
     digest: str | None
+    git_commit: str | None = None
 
 
 class BundleSource:
@@ -71,13 +72,23 @@ class BundleSource:
             return _described(self._client().get_model_version(self._name, version))
 
     def fetch(self, wanted: ModelVersion) -> Path:
-        """Give the folder of a version's bundle, downloaded where it is not cached; its digest is checked."""
+        """Give the folder of a version's bundle, downloaded where it is not cached; its digest is checked.
+
+        Raises:
+            BadBundle: The version holds no bundle, or another one than was registered.
+        """
         folder = self._cache / f"{self._name}-{wanted.version}-{(wanted.digest or '')[:12]}"
         if not folder.exists():
-            self._download(wanted, folder)
+            try:
+                self._download(wanted, folder)
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise RegistryAway(
+                    f"The bundle of version {wanted.version} cannot be kept here: {reason}."
+                ) from error
         if wanted.digest is not None and _digest(folder) != wanted.digest:
             shutil.rmtree(folder)
-            raise RegistryAway(f"The bundle of version {wanted.version} is not the one that was registered.")
+            raise BadBundle(f"The bundle of version {wanted.version} is not the one that was registered.")
         return folder
 
     def _download(self, wanted: ModelVersion, folder: Path) -> None:
@@ -90,7 +101,7 @@ class BundleSource:
                 download_artifacts(uri, dst_path=arriving, tracking_uri=self._uri)
             mark = next(Path(arriving).rglob(BUNDLE_MARK), None)
             if mark is None:
-                raise RegistryAway(f"Model version {wanted.version} holds no bundle.")
+                raise BadBundle(f"Model version {wanted.version} holds no bundle.")
             try:
                 mark.parent.replace(folder)
             except OSError:
@@ -105,7 +116,8 @@ class BundleSource:
 
 
 def _described(found: Any) -> ModelVersion:
-    return ModelVersion(str(found.version), found.run_id, found.tags.get("bundle.sha256"))
+    tags = found.tags
+    return ModelVersion(str(found.version), found.run_id, tags.get("bundle.sha256"), tags.get("git.commit"))
 
 
 def _digest(folder: Path) -> str | None:

@@ -3,6 +3,7 @@
 import sys
 from functools import partial
 
+from imagineai_local import webhook
 from imagineai_local.configuration import BUCKETS, Configuration
 from imagineai_local.http import request
 from imagineai_local.part import Part
@@ -42,11 +43,18 @@ def part(configuration: Configuration) -> Part:
         needs=("postgres", "s3"),
         ports={port: "MLflow"},
         address=url,
-        ready=partial(_ready, url),
+        ready=partial(
+            _ready,
+            url,
+            f"{configuration.variables['INFERENCE_URL']}/promoted",
+            configuration.secrets.model_webhook,
+        ),
     )  # fmt: skip
 
 
-async def _ready(url: str) -> str:
-    """Look into the registry, which makes its tables on the very first look."""
+async def _ready(url: str, told: str, secret: str) -> str:
+    """Look into the registry, which makes its tables on the first look, and have it tell of promotions."""
     answer = await request(f"{url}/api/2.0/mlflow/registered-models/search?max_results=1", timeout_s=60)
-    return "" if answer.status == 200 else "its registry"
+    if answer.status != 200:
+        return "its registry"
+    return "" if await webhook.ensure(url, told, secret) else "its webhook"

@@ -9,6 +9,7 @@ from botocore.config import Config
 from tests.contract.services import SecondService
 from tests.contract.wire import User, keeps_the_forms
 
+MODEL = "imagineai"
 LIMITS = {
     "RATE_LIMIT_AUTH": "10/minute",
     "RATE_LIMIT_UPLOAD": "30/minute",
@@ -116,3 +117,38 @@ def second(platform, tmp_path_factory):
     service = SecondService(platform.env, tmp_path_factory.mktemp("second") / "service.log", **LIMITS)
     yield service
     service.stop()
+
+
+@pytest.fixture
+def registry(platform):
+    """Calls of MLflow's registry."""
+    address = f"{platform.env['MLFLOW_TRACKING_URI']}/api/2.0/mlflow"
+    with httpx.Client(base_url=address, timeout=60) as client:
+
+        def call(method, path, **fields):
+            arguments = {"params": fields} if method == "GET" else {"json": fields}
+            answer = client.request(method, path, **arguments)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        yield call
+
+
+@pytest.fixture
+def promote(registry):
+    """Promote a copy of the champion, whole or broken; the champion is the old one again afterwards."""
+    alias = {"name": MODEL, "alias": "champion"}
+    champion = registry("GET", "/registered-models/alias", **alias)["model_version"]
+
+    def promote(digest=None):
+        fields = {field: champion[field] for field in ("source", "run_id", "tags")}
+        if digest is not None:
+            others = [tag for tag in champion["tags"] if tag["key"] != "bundle.sha256"]
+            fields["tags"] = [*others, {"key": "bundle.sha256", "value": digest}]
+        fields["model_id"] = champion["source"].removeprefix("models:/")
+        copy = registry("POST", "/model-versions/create", name=MODEL, **fields)["model_version"]["version"]
+        registry("POST", "/registered-models/alias", **alias, version=copy)
+        return copy
+
+    yield promote
+    registry("POST", "/registered-models/alias", **alias, version=champion["version"])

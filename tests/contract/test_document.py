@@ -31,6 +31,7 @@ GET /api/v1/jobs/{job_id}
 GET /api/v1/dashboard/stats
 GET /api/v1/dashboard/recent
 GET /api/v1/dashboard/category-distribution
+GET /api/v1/models
 """
 
 
@@ -52,7 +53,7 @@ def test_the_documentation_is_served_in_development_without_foreign_assets(anony
             assert anonymous.get(name).status_code == 200, name
 
 
-def test_the_document_has_exactly_the_routes_of_the_reference(document):
+def test_the_document_has_exactly_the_routes_of_the_reference_and_of_models(document):
     assert sorted(name for name, _ in operations(document)) == sorted(ROUTES.split("\n")[1:-1])
 
 

@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/dashboard/stats"),
     ("GET", "/dashboard/recent"),
     ("GET", "/dashboard/category-distribution"),
+    ("GET", "/models"),
 ]
 OPEN_ROUTES = [("POST", "/auth/register"), ("POST", "/auth/login"), ("POST", "/auth/refresh")]
 WITH_JSON = [

@@ -1,43 +1,6 @@
 """One batch is served by one model version, also where another is promoted in its midst."""
 
-import httpx
-import pytest
-
 from tests.contract.wire import eventually
-
-NAME = "imagineai"
-
-
-@pytest.fixture
-def registry(platform):
-    """Calls of MLflow's registry."""
-    address = f"{platform.env['MLFLOW_TRACKING_URI']}/api/2.0/mlflow"
-    with httpx.Client(base_url=address, timeout=60) as client:
-
-        def call(method, path, **fields):
-            arguments = {"params": fields} if method == "GET" else {"json": fields}
-            answer = client.request(method, path, **arguments)
-            assert answer.status_code == 200, answer.text
-            return answer.json()
-
-        yield call
-
-
-@pytest.fixture
-def promote(registry):
-    """Promote a copy of the champion; the champion is the old one again afterwards."""
-    alias = {"name": NAME, "alias": "champion"}
-    champion = registry("GET", "/registered-models/alias", **alias)["model_version"]
-
-    def promote():
-        fields = {field: champion[field] for field in ("source", "run_id", "tags")}
-        fields["model_id"] = champion["source"].removeprefix("models:/")
-        copy = registry("POST", "/model-versions/create", name=NAME, **fields)["model_version"]["version"]
-        registry("POST", "/registered-models/alias", **alias, version=copy)
-        return copy
-
-    yield promote
-    registry("POST", "/registered-models/alias", **alias, version=champion["version"])
 
 
 def served(user, product_id):

@@ -35,6 +35,7 @@ LISTS = [
 ]
 DETAILS = [
     ("/auth/me", {}, 1),
+    ("/models", {}, 1),
     ("/products/{product_id}", {}, 3),
     ("/jobs/{job_id}", {}, 3),
     ("/batch/{job_id}", {}, 3),
