@@ -9,9 +9,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
+# The running platform's variables, for what talks to MLflow; a MLFLOW_TRACKING_URI that is set goes before.
+WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status demo test fuzz check format openapi clean
+.PHONY: help env models up down status demo train promote rollback test fuzz check format openapi clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,15 @@ status: $(READY)  ## Say what runs and where
 
 demo: $(READY)  ## Analyse a picture: make demo IMAGE=photo.jpg
 	@$(BIN)/python -m imagineai_client demo $(if $(IMAGE),"$(IMAGE)")
+
+train: $(READY)  ## From photos to a model: make train, with your own photos DATA=folder or DATA=table.csv
+	@$(WITH_ENV) $(if $(DATA),IMAGINEAI_DATA="$$(realpath -m "$(DATA)")") $(BIN)/dvc repro register
+
+promote: $(READY)  ## Make the challenger the champion, if it passes the gate (VERSION=n, CONFIRM=1 lets labels go, FORCE=1)
+	@$(WITH_ENV) $(BIN)/python -m training.promote $(if $(VERSION),--version $(VERSION)) $(if $(CONFIRM),--confirm-dropped) $(if $(FORCE),--force)
+
+rollback: $(READY)  ## Make the newest earlier version that passed the gate the champion again
+	@$(WITH_ENV) $(BIN)/python -m training.rollback
 
 test: $(READY) models  ## Run every test, on a platform of their own
 	@$(BIN)/python -m pytest $(TESTS)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxscript.optimizer
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from imagineai_vision.bundle import GOLDEN, GRAPH, MODEL_CARD, WEIGHTS, seal
-from imagineai_vision.engine import OUTPUTS, Engine
+from imagineai_vision.bundle import DOCUMENT, GOLDEN, GRAPH, MODEL_CARD, WEIGHTS, seal
+from imagineai_vision.engine import Engine
 from imagineai_vision.network import ShopNetwork
-
-OPSET: Final = 18
+from training.export import export
 
 
 def pack(
@@ -45,11 +42,23 @@ def pack(
     _write_graph(folder / GRAPH, network, folder / WEIGHTS, side=golden_rgb.shape[1])
     with torch.inference_mode():
         outputs = network(torch.from_numpy(golden_rgb))
-    golden = {name: getattr(outputs, name).numpy() for name in OUTPUTS}
+    golden = {name: value.numpy() for name, value in outputs.items()}
     np.savez_compressed(folder / GOLDEN, rgb=golden_rgb, **golden)
     (folder / MODEL_CARD).write_text(model_card, encoding="utf-8")
     seal(folder, document)
     Engine.open(folder, device="cpu").close()
+
+
+def rewrite_card(folder: Path, model_card: str) -> None:
+    """Give a bundle another model card, as its figures are known only once it can answer.
+
+    Args:
+        folder: The bundle.
+        model_card: Markdown.
+    """
+    document = json.loads((folder / DOCUMENT).read_bytes())
+    (folder / MODEL_CARD).write_text(model_card, encoding="utf-8")
+    seal(folder, {name: value for name, value in document.items() if name not in ("format", "files")})
 
 
 def _write_weights(path: Path, network: ShopNetwork) -> None:
@@ -64,44 +73,11 @@ def _write_weights(path: Path, network: ShopNetwork) -> None:
 
 
 def _write_graph(path: Path, network: ShopNetwork, weights: Path, side: int) -> None:
-    graph = _export(network, side)
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    graph = export(network, example, network.outputs)
     _point_into(graph.graph, weights)
     path.write_bytes(graph.SerializeToString(deterministic=True))
     onnx.checker.check_model(path)
-
-
-def _export(network: ShopNetwork, side: int) -> onnx.ModelProto:
-    """Trace the network for any number of pictures; normalisation stays apart, ONNX Runtime fuses it."""
-    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            optimize=False,
-            opset_version=OPSET,
-            input_names=["rgb"],
-            output_names=list(OUTPUTS),
-            dynamic_shapes=({0: torch.export.Dim("pictures")},),
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned nothing")
-    onnxscript.optimizer.fold_constants(program.model)
-    onnxscript.optimizer.remove_unused_nodes(program.model)
-    model: onnx.ModelProto = program.model_proto
-    _drop_traces(model)
-    return model
-
-
-def _drop_traces(model: onnx.ModelProto) -> None:
-    """Remove the exporter's notes, which name files of the machine it ran on."""
-    graph = model.graph
-    del graph.value_info[:]
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        del part.metadata_props[:]
-        part.doc_string = ""
 
 
 def _point_into(graph: onnx.GraphProto, weights: Path) -> None:

