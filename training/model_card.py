@@ -41,8 +41,8 @@ def model_card(
         labels=_parts("label", figures.labels),
         by_source=_parts("source", figures.sources),
         sources="\n".join(f"- Photos, {name}: {licence}" for name, licence in dataset.sources),
-        found=f"{defects['found']:.2f}",
-        type_right=f"{defects['type_right']:.2f}",
+        found=_shown(defects["found"]),
+        type_right=_shown(defects["type_right"]),
         flagged=f"{defects['good_flagged']:.3f}",
         defects=defects["defects"],
         contrast=f"{defects['contrast']:.0f}",
@@ -53,9 +53,13 @@ def model_card(
     )
 
 
-def _shares(what: str, share: str, values: Mapping[str, float]) -> str:
+def _shown(share: float | None) -> str:
+    return "not measured" if share is None else f"{share:.2f}"
+
+
+def _shares(what: str, share: str, values: Mapping[str, float | None]) -> str:
     lines = [f"| {what} | {share} |", "|---|---|"]
-    lines += [f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in values.items()]
+    lines += [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in values.items()]
     return "\n".join(lines) + "\n"
 
 

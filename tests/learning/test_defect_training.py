@@ -11,8 +11,10 @@ from imagineai_vision.vocabulary import DEFECT_TYPES
 from tests.learning.drawn import draw_folder
 from training import manifest, prepare
 from training.dataset import load_dataset
+from training.defects.calibration import defect_rule
 from training.defects.examples import examples
 from training.defects.kinds import Style
+from training.defects.measure import Findings, Sighting
 from training.defects.recipe import DefectRecipe
 from training.defects.teaching import TYPES, load_taught, look_through, pretrained_trunk, teach
 from training.sources import DataError
@@ -71,6 +73,24 @@ def test_the_rule_is_set_on_good_photos(taught, dataset):
         for path in dataset.validation.paths
     ]
     assert np.mean(flagged) <= RECIPE.flagged_share + 1 / len(flagged)
+
+
+@pytest.mark.parametrize("truth", [[False] * 6, [True, True, False, True, False, False]])
+def test_a_head_that_learned_nothing_tells_of_nothing(truth):
+    scores = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0]
+    sightings = [Sighting(score, is_defect) for score, is_defect in zip(scores, truth, strict=True)]
+    rule = defect_rule(Findings(scores, sightings, []), TYPES, 0.6, 0.5)
+    assert rule.threshold > max(scores)
+    assert rule.confidence(max(scores)) < 0.01
+
+
+def test_a_head_that_learned_something_is_believed_as_far_as_it_was_right():
+    scores = np.linspace(-4, 4, 81)
+    sightings = [Sighting(float(score), bool(score > 1)) for score in scores]
+    rule = defect_rule(Findings([-4.0, -3.0, 0.5], sightings, []), TYPES, 0.6, 0.4)
+    assert rule.confidence(4) > 0.95
+    assert rule.confidence(-4) < 0.05
+    assert -3.0 <= rule.threshold <= 0.5
 
 
 def test_the_figures_say_what_was_measured(taught):

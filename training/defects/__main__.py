@@ -26,8 +26,8 @@ def main() -> int:
         sys.stderr.write(f"No defect head was made: {error}\n")
         return 1
     sys.stdout.write(
-        f"Painted defects found: {metrics['found']:.2f}, their type right: {metrics['type_right']:.2f}; "
-        f"good photos flagged: {metrics['good_flagged']:.3f}.\n"
+        f"Painted defects found: {metrics['found']}, their type right: {metrics['type_right']}; "
+        f"good photos flagged: {metrics['good_flagged']}.\n"
     )
     return 0
 

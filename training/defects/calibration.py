@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from imagineai_vision.defects import DefectRule
 from training.defects.measure import Findings
+
+_NEVER: Final = 5.0
+"""How far over every score seen the threshold is that nothing reaches."""
 
 
 def defect_rule(findings: Findings, kinds: tuple[str, ...], edge: float, flagged_share: float) -> DefectRule:
@@ -20,18 +25,27 @@ def defect_rule(findings: Findings, kinds: tuple[str, ...], edge: float, flagged
 
     Returns:
         The rule: a confidence is the probability that a region of this score overlaps a true defect, where as
-        many pictures have defects as among the findings.
+        many pictures have defects as among the findings. From a head that learned nothing, as from a handful of
+        photos, it tells of nothing.
 
     Source:
         Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
     """
-    scores = np.array([[sighting.score] for sighting in findings.sightings])
-    truth = np.array([sighting.is_defect for sighting in findings.sightings])
-    fit = LogisticRegression(C=1e3).fit(scores, truth)
+    slope, offset = _logistic(findings)
+    threshold = findings.threshold(flagged_share)
+    if slope <= 0:
+        slope, offset = 1.0, -(max(sighting.score for sighting in findings.sightings) + _NEVER)
+        threshold = -offset
     return DefectRule(
-        types=kinds,
-        edge=edge,
-        threshold=round(findings.threshold(flagged_share), 4),
-        slope=round(float(fit.coef_[0, 0]), 4),
-        offset=round(float(fit.intercept_[0]), 4),
+        kinds, edge, threshold=round(threshold, 4), slope=round(slope, 4), offset=round(offset, 4)
     )
+
+
+def _logistic(findings: Findings) -> tuple[float, float]:
+    """Fit the probability of a defect to scores; a slope of 0 says that they tell nothing."""
+    truth = np.array([sighting.is_defect for sighting in findings.sightings])
+    if truth.all() or not truth.any():
+        return 0.0, 0.0
+    scores = np.array([[sighting.score] for sighting in findings.sightings])
+    fit = LogisticRegression(C=1e3).fit(scores, truth)
+    return float(fit.coef_[0, 0]), float(fit.intercept_[0])

@@ -74,14 +74,14 @@ class Findings:
         self.plain_scores.append(seen[0].score)
         self.sightings.extend(Sighting(region.score, is_defect=False) for region in seen)
 
-    def found(self, threshold: float, kind: str | None = None) -> float:
-        """Return the share of painted defects, of one type or of all, found at a threshold."""
+    def found(self, threshold: float, kind: str | None = None) -> float | None:
+        """Return the share of painted defects, of one type or of all, found at a threshold; None of none."""
         of_kind = [search for search in self.searches if kind in (None, search.kind)]
-        return float(np.mean([_is_found(search, threshold) for search in of_kind]))
+        return _share([_is_found(search, threshold) for search in of_kind])
 
-    def named_right(self, threshold: float) -> float:
-        """Return the share of those found whose type is right."""
-        return float(np.mean([s.named == s.kind for s in self.searches if _is_found(s, threshold)]))
+    def named_right(self, threshold: float) -> float | None:
+        """Return the share of those found whose type is right; None where none was found."""
+        return _share([s.named == s.kind for s in self.searches if _is_found(s, threshold)])
 
 
 def look(examples: Iterable[Example], maps: Maps, kinds: Sequence[str], edge: float) -> Findings:
@@ -119,3 +119,7 @@ def _best(seen: list[Region], boxes: list[Box], painted: Box) -> Region | None:
 
 def _is_found(search: Search, threshold: float) -> bool:
     return search.score is not None and search.score >= threshold
+
+
+def _share(values: Sequence[bool]) -> float | None:
+    return round(float(np.mean(values)), 4) if values else None

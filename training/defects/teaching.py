@@ -164,8 +164,8 @@ def _figures(findings: Findings, rule: DefectRule) -> dict[str, Any]:
         "good_photos": len(good),
         "good_flagged": round(float((good >= rule.threshold).mean()), 4),
         "defects": len(findings.searches),
-        "contrast": round(float(np.mean([search.contrast for search in findings.searches])), 1),
-        "found": round(findings.found(rule.threshold), 4),
-        "type_right": round(findings.named_right(rule.threshold), 4),
-        "found_by_type": {kind: round(findings.found(rule.threshold, kind), 4) for kind in TYPES},
+        "contrast": round(sum(search.contrast for search in findings.searches) / len(findings.searches), 1),
+        "found": findings.found(rule.threshold),
+        "type_right": findings.named_right(rule.threshold),
+        "found_by_type": {kind: findings.found(rule.threshold, kind) for kind in TYPES},
     }
