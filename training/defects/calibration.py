@@ -25,8 +25,7 @@ def defect_rule(findings: Findings, kinds: tuple[str, ...], edge: float, flagged
 
     Returns:
         The rule: a confidence is the probability that a region of this score overlaps a true defect, where as
-        many pictures have defects as among the findings. From a head that learned nothing, as from a few photos,
-        it tells of nothing.
+        many pictures have defects as among the findings. It tells of nothing where the head learned nothing.
 
     Source:
         Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
