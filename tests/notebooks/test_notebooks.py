@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-OF_PHOTOS = {"01_look_at_the_data.ipynb"}
+OF_PHOTOS = {"01_look_at_the_data.ipynb", "06_calibration_and_abstention.ipynb"}
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
 
