@@ -265,7 +265,7 @@ def test_a_disk_that_fills_leaves_nothing_half_written(refusal, tmp_path):
     place = draw_folder(tmp_path / "photos", each=6)
 
     def no_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
 
     assert refusal(place, last="prepare", preexec_fn=no_room).startswith(
         "No data set was written: [Errno 27]"
