@@ -20,7 +20,7 @@ from training.defects.teaching import TYPES, load_taught, look_through, pretrain
 from training.sources import DataError
 
 # Lightning warns of its own deprecations.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 
 RECIPE = DefectRecipe(
     seed=1,

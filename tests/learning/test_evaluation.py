@@ -28,7 +28,7 @@ from training.scoring import Embedded
 from training.train import train
 
 # Lightning and MLflow warn of their own deprecations.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 
 SMALL = {
     "train": {

@@ -23,7 +23,7 @@ from training.train import train
 from training.trained import load_trained
 
 # Lightning and MLflow warn of their own deprecations.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 
 SMALL = Recipe(
     seed=1, size=96, served_size=96, views=2, epochs=3, least_steps=0, batch=8, tail_rate=5e-4,
