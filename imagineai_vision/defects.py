@@ -23,7 +23,6 @@ _ANYWHERE: Final = np.ones((3, 3), bool)
 _MEDIUM: Final = 0.055
 _HIGH: Final = 0.16
 _FULL_CONTRAST: Final = 45.0
-_NAMES: Final = {"missing_part": "missing part"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,11 @@ def inspect(
     """
     found = regions(presence, types, rule.edge)
     score = rule.confidence(found[0].score)
-    told = tuple(_defect(region, rgb, facts, rule) for region in found if region.score >= rule.threshold)
+    above = [region for region in found if region.score >= rule.threshold]
+    told: tuple[Defect, ...] = ()
+    if above:  # most pictures show none, and their colours need not be converted
+        colours = to_lab(rgb[::4, ::4].astype(np.float32))
+        told = tuple(_defect(region, colours, facts, rule) for region in above)
     return Inspection(told, round(score, 4), (_condition(told, score, rule),))
 
 
@@ -159,10 +162,9 @@ def _type(mask: NDArray[np.bool_], probability: Floats, types: Floats) -> int:
     return int((shares * weights).sum(axis=(1, 2)).argmax())
 
 
-def _defect(region: Region, rgb: NDArray[np.uint8], facts: PictureFacts, rule: DefectRule) -> Defect:
+def _defect(region: Region, colours: Floats, facts: PictureFacts, rule: DefectRule) -> Defect:
     kind, box = rule.types[region.type], box_of(region.mask, facts.width, facts.height)
-    severity = _severity(region.mask, rgb)
-    name = _NAMES.get(kind, kind)
+    severity, name = _severity(region.mask, colours), kind.replace("_", " ")
     where = _where(box, facts)
     description = f"{severity.capitalize()} {name} {where}, about {box.width} by {box.height} pixels."
     return Defect(kind, severity, round(rule.confidence(region.score), 4), box, description)
@@ -177,9 +179,8 @@ def box_of(mask: NDArray[np.bool_], width: int, height: int) -> Box:
     return Box(left, top, max(1, min(right, width) - left), max(1, min(bottom, height) - top))
 
 
-def _severity(mask: NDArray[np.bool_], rgb: NDArray[np.uint8]) -> str:
+def _severity(mask: NDArray[np.bool_], colours: Floats) -> str:
     """Weigh a region's share of the picture with how far its colours are from those around it."""
-    colours = to_lab(rgb[::4, ::4].astype(np.float32))
     around = ndimage.binary_dilation(mask, _ANYWHERE, iterations=2) & ~mask
     apart = np.linalg.norm(colours[mask].mean(axis=0) - colours[around].mean(axis=0)) if around.any() else 0.0
     weight = float(np.sqrt(mask.mean()) * (0.5 + min(1.0, apart / _FULL_CONTRAST)))
