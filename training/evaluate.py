@@ -14,19 +14,19 @@ import numpy as np
 
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.engine import Engine
-from training import plots
-from training.dataset import Dataset, load_dataset
+from training.branch.trained import Trained, load_trained
+from training.bundles.pack import pack, rewrite_card
+from training.bundles.pretrained import WEIGHTS_SHA256
 from training.defects.teaching import Taught, load_taught
-from training.figures import Figures, judge, right_as_served
 from training.folders import replacing
-from training.model_card import model_card
-from training.pack import pack, rewrite_card
-from training.pretrained import WEIGHTS_SHA256
-from training.scoring import Scored, embed, score
-from training.sources import DataError
+from training.judging import plots
+from training.judging.figures import Figures, judge, right_as_served
+from training.judging.model_card import model_card
+from training.judging.scoring import Scored, embed, score
+from training.photos.dataset import Dataset, load_dataset
+from training.photos.sources import DataError
+from training.registry.tracking import log_results
 from training.starter import TOLERANCES, golden_pictures
-from training.tracking import log_results
-from training.trained import Trained, load_trained
 
 BUNDLE: Final = "bundle"
 METRICS: Final = "metrics.json"

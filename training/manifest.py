@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from training.folders import replacing
-from training.sources import DataError, Photo, folder_of, photos_of
+from training.photos.sources import DataError, Photo, folder_of, photos_of
 
 PHOTOS: Final = "manifest.csv"
 SOURCES: Final = "sources.json"

@@ -12,15 +12,15 @@ from typing import Final
 
 import numpy as np
 
-from training import labels
-from training.data_report import COLUMNS, Findings, write_report
-from training.duplicates import near_pairs
 from training.folders import replacing
-from training.inspection import Inspected, Row, Unreadable, inspect
 from training.manifest import PHOTOS as MANIFEST
 from training.manifest import SOURCES, Source
-from training.sources import DataError, folder_of, some
-from training.splits import grouped, split
+from training.photos import labels
+from training.photos.data_report import COLUMNS, Findings, write_report
+from training.photos.duplicates import near_pairs
+from training.photos.inspection import Inspected, Row, Unreadable, inspect
+from training.photos.sources import DataError, folder_of, some
+from training.photos.splits import grouped, split
 
 PHOTOS: Final = "photos.csv"
 PICTURES: Final = "pictures"

@@ -11,9 +11,9 @@ from mlflow.exceptions import MlflowException
 
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.picture import PictureError
-from training import gate, model_versions
-from training.held_out import NoTestSplit
-from training.promotion import (
+from training.photos.held_out import NoTestSplit
+from training.registry import gate, model_versions
+from training.registry.promotion import (
     EVALUATED,
     PARAMS,
     PREPARED,

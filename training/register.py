@@ -14,9 +14,9 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from imagineai_vision.bundle import BundleError, digest, open_bundle
-from training import model_versions
-from training.held_out import PHOTOS, NoTestSplit, read_test_split
-from training.model_versions import (
+from training.photos.held_out import PHOTOS, NoTestSplit, read_test_split
+from training.registry import model_versions
+from training.registry.model_versions import (
     CHALLENGER,
     CHAMPION,
     COMPLETE_TAG,
@@ -24,7 +24,7 @@ from training.model_versions import (
     OUTCOME_TAG,
     TEST_SPLIT_TAG,
 )
-from training.version_log import Origin, log_version
+from training.registry.version_log import Origin, log_version
 
 
 @dataclass(frozen=True, slots=True)

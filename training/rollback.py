@@ -7,8 +7,8 @@ from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-from training import model_versions
-from training.model_versions import CHAMPION, MAY_COME_BACK, OUTCOME_TAG, ROLLED_BACK_TAG
+from training.registry import model_versions
+from training.registry.model_versions import CHAMPION, MAY_COME_BACK, OUTCOME_TAG, ROLLED_BACK_TAG
 
 
 class NowhereToGo(Exception):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from imagineai_vision.network import ShopNetwork
 from imagineai_vision.vocabulary import OTHER
-from training.pack import pack
-from training.pretrained import WEIGHTS_SHA256, pretrained
+from training.bundles.pack import pack
+from training.bundles.pretrained import WEIGHTS_SHA256, pretrained
 
 _MODEL_CARD: Final = Path(__file__).with_name("starter_card.md")
 TOLERANCES: Final = {"cpu": 0.001, "cuda": 0.1}

@@ -15,17 +15,17 @@ from pathlib import Path
 import torch
 
 from imagineai_vision.network import ShopNetwork
-from training.dataset import load_dataset
-from training.fitting import fit
-from training.model_versions import WEIGHTS_TAG
+from training.branch.fitting import fit
+from training.branch.reading import read_off
+from training.branch.recipe import Recipe
+from training.branch.shop_labels import ShopLabels, join
+from training.branch.trained import save_trained
+from training.bundles.pretrained import pretrained
 from training.parameters import add_arguments, from_options
-from training.pretrained import pretrained
-from training.reading import read_off
-from training.recipe import Recipe
-from training.shop_labels import ShopLabels, join
-from training.sources import DataError
-from training.tracking import open_log
-from training.trained import save_trained
+from training.photos.dataset import load_dataset
+from training.photos.sources import DataError
+from training.registry.model_versions import WEIGHTS_TAG
+from training.registry.tracking import open_log
 
 
 def main() -> int:

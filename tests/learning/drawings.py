@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from imagineai_vision.bundle import DOCUMENT, seal
 from imagineai_vision.engine import Engine
-from training.held_out import HeldOut, HeldOutPhoto
+from training.photos.held_out import HeldOut, HeldOutPhoto
 
 COUNT = 60
 SIDE = 224

@@ -7,7 +7,7 @@ import pytest
 
 from tests.learning.commands import aliases, command, tags
 from training import register
-from training.held_out import read_test_split
+from training.photos.held_out import read_test_split
 
 # MLflow warns of its own deprecations and of type hints that it reads all the same.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from tests.learning.drawn import draw, draw_folder
-from training import duplicates, labels, splits
-from training.data_report import COLUMNS
-from training.sources import DataError
+from training.photos import duplicates, labels, splits
+from training.photos.data_report import COLUMNS
+from training.photos.sources import DataError
 
 SOURCES = (
     "--source", "clothing", "IMAGINEAI_PHOTOS", "CC0 1.0", "--source", "own", "IMAGINEAI_DATA", "their own",

@@ -10,14 +10,14 @@ from imagineai_vision import picture
 from imagineai_vision.vocabulary import DEFECT_TYPES
 from tests.learning.drawn import draw_folder
 from training import manifest, prepare
-from training.dataset import load_dataset
 from training.defects.calibration import defect_rule
 from training.defects.examples import examples
 from training.defects.kinds import Style
 from training.defects.measure import Findings, Sighting
 from training.defects.recipe import DefectRecipe
 from training.defects.teaching import TYPES, load_taught, look_through, pretrained_trunk, teach
-from training.sources import DataError
+from training.photos.dataset import load_dataset
+from training.photos.sources import DataError
 
 # Lightning warns of its own deprecations.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]

@@ -17,14 +17,16 @@ from PIL import Image
 from imagineai_vision.bundle import MODEL_CARD, open_bundle
 from imagineai_vision.engine import Engine
 from tests.learning.drawn import draw, draw_folder
-from training import baselines, calibration, manifest, prepare
-from training.dataset import load_dataset
+from training import manifest, prepare
+from training.branch import calibration
+from training.branch.recipe import Recipe
 from training.defects.recipe import DefectRecipe
 from training.defects.teaching import teach
 from training.evaluate import evaluate
-from training.recipe import Recipe
-from training.resampling import share
-from training.scoring import Embedded
+from training.judging import baselines
+from training.judging.resampling import share
+from training.judging.scoring import Embedded
+from training.photos.dataset import load_dataset
 from training.train import train
 
 # Lightning and MLflow warn of their own deprecations.

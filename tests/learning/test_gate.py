@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.learning import drawings
-from training import gate
-from training.comparison import Answers, compare
-from training.gate import Measured, reasons_against
-from training.held_out import HeldOutPhoto
+from training.photos.held_out import HeldOutPhoto
+from training.registry import gate
+from training.registry.comparison import Answers, compare
+from training.registry.gate import Measured, reasons_against
 
 RULES = gate.read_rules(Path(__file__).parents[2] / "params.yaml")
 GOOD = Measured("", 100, 0.9, 0.02, 0.0, champion=None, new=(), dropped=(), baseline=None)

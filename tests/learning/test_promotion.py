@@ -7,9 +7,10 @@ import pytest
 
 from tests.learning import drawings
 from tests.learning.commands import aliases, command, tags
-from training import promotion, register, rollback
-from training.held_out import NoTestSplit, read_test_split
-from training.promotion import NotPromoted, Wish
+from training import register, rollback
+from training.photos.held_out import NoTestSplit, read_test_split
+from training.registry import promotion
+from training.registry.promotion import NotPromoted, Wish
 
 # MLflow warns of its own deprecations and of type hints that it reads all the same.
 pytestmark = pytest.mark.filterwarnings("ignore")

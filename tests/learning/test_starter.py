@@ -5,8 +5,8 @@ import json
 import pytest
 
 from imagineai_vision import bundle
-from training import pretrained
 from training import starter as stage
+from training.bundles import pretrained
 
 
 @pytest.fixture(scope="module")

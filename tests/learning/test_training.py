@@ -13,15 +13,17 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from imagineai_vision.network import Branch, ShopNetwork
+from imagineai_vision.branch import Branch
+from imagineai_vision.network import ShopNetwork
 from tests.learning.drawn import draw_folder
 from tests.platforms import until
-from training import manifest, prepare, shop_labels
-from training.dataset import PlacedLabel, load_dataset
-from training.pretrained import pretrained
-from training.recipe import Recipe
+from training import manifest, prepare
+from training.branch import shop_labels
+from training.branch.recipe import Recipe
+from training.branch.trained import load_trained
+from training.bundles.pretrained import pretrained
+from training.photos.dataset import PlacedLabel, load_dataset
 from training.train import train
-from training.trained import load_trained
 
 # Lightning and MLflow warn of their own deprecations.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]

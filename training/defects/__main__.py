@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.dataset import load_dataset
 from training.defects.recipe import DefectRecipe
 from training.defects.teaching import teach
 from training.parameters import add_arguments, from_options
-from training.sources import DataError
+from training.photos.dataset import load_dataset
+from training.photos.sources import DataError
 
 
 def main() -> int:

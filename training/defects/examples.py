@@ -16,9 +16,9 @@ from PIL import Image
 
 from imagineai_vision import picture
 from imagineai_vision.features import Features
+from training.bundles.passes import Run
 from training.defects.kinds import Style
 from training.defects.painting import Painted, paint, product_mask
-from training.passes import Run
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -22,19 +22,19 @@ from imagineai_vision import picture
 from imagineai_vision.defect_head import DefectHead, DefectMaps
 from imagineai_vision.defects import DefectRule
 from imagineai_vision.features import Features
-from imagineai_vision.network import EfficientNetLite0, normalised
-from training.dataset import Dataset
+from imagineai_vision.trunk import EfficientNetLite0, normalised
+from training.branch.fitting import quieten
+from training.bundles.passes import Run, compiled
+from training.bundles.pretrained import pretrained
 from training.defects.calibration import defect_rule
 from training.defects.examples import examples, store
 from training.defects.kinds import KINDS, Style
 from training.defects.measure import Findings, Maps, look
 from training.defects.module import DefectModule, Examples
 from training.defects.recipe import DefectRecipe
-from training.fitting import quieten
 from training.folders import replacing
-from training.passes import Run, compiled
-from training.pretrained import pretrained
-from training.sources import DataError
+from training.photos.dataset import Dataset
+from training.photos.sources import DataError
 
 HEAD: Final = "head.safetensors"
 RULE: Final = "rule.json"

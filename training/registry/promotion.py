@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.engine import Engine
-from training import gate, model_versions
-from training.gate import Measured
-from training.held_out import read_test_split
-from training.model_versions import (
+from training.photos.held_out import read_test_split
+from training.registry import gate, model_versions
+from training.registry.gate import Measured
+from training.registry.model_versions import (
     CHALLENGER,
     CHAMPION,
     COMPLETE_TAG,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import data
 
-from imagineai_vision.network import EfficientNetLite0, normalised
-from training.dataset import Photos
-from training.feature_cache import as_features, cached_features, views
+from imagineai_vision.trunk import EfficientNetLite0, normalised
+from training.branch.feature_cache import as_features, cached_features, views
+from training.photos.dataset import Photos
 
 Example = tuple[Tensor, int]
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.scoring import Embedded
+from training.judging.scoring import Embedded
 
 _PENALTIES: Final = (10.0, 100.0, 1000.0, 10000.0)
 

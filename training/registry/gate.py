@@ -10,9 +10,9 @@ import numpy as np
 import yaml
 
 from imagineai_vision.vocabulary import OTHER
-from training.calibration import expected_error
-from training.comparison import Comparison, answer, compare
-from training.held_out import HeldOut
+from training.branch.calibration import expected_error
+from training.photos.held_out import HeldOut
+from training.registry.comparison import Comparison, answer, compare
 
 LONGEST_TAG = 4_000
 """MLflow refuses values of more than 5,000 characters."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from imagineai_vision.network import ShopNetwork, load_network
 from training.folders import replacing
-from training.sources import DataError
+from training.photos.sources import DataError
 
 _DOCUMENT: Final = "network.json"
 _WEIGHTS: Final = "network.safetensors"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from imagineai_vision import picture
 from imagineai_vision.vocabulary import OTHER
-from training.calibration import BINS, expected_error
-from training.scoring import Scored
+from training.branch.calibration import BINS, expected_error
+from training.judging.scoring import Scored
 
 _MOST_LABELS: Final = 40
 _WORST: Final = 24

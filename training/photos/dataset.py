@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.sources import DataError
+from training.photos.sources import DataError
 
 
 @dataclass(frozen=True, slots=True)

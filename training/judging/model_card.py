@@ -7,9 +7,9 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from training.dataset import Dataset
-from training.figures import Figures
-from training.resampling import Share
+from training.judging.figures import Figures
+from training.judging.resampling import Share
+from training.photos.dataset import Dataset
 
 _TEMPLATE: Final = Path(__file__).with_name("shop_card.md")
 

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from imagineai_vision import picture
 from imagineai_vision.engine import Engine
 from imagineai_vision.findings import Prediction
-from imagineai_vision.network import EMBEDDING_SIZE
-from training.dataset import Dataset, Photos
+from imagineai_vision.trunk import EMBEDDING_SIZE
+from training.photos.dataset import Dataset, Photos
 
 _MOST: Final = 4000
 """Photos that the plain baseline is fitted to; more make it hardly better."""

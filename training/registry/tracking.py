@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import MLFlowLogger
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from training.model_versions import WEIGHTS_TAG
+from training.registry.model_versions import WEIGHTS_TAG
 
 
 class TrainingLog(MLFlowLogger):  # type: ignore[misc]  # lightning is not typed

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from imagineai_vision import picture
-from training.export import export
+from training.bundles.export import export
 
 BATCH: Final = 32
 

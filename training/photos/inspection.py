@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from imagineai_vision import picture
-from training.duplicates import SIDE, fingerprint
-from training.sources import DataError
+from training.photos.duplicates import SIDE, fingerprint
+from training.photos.sources import DataError
 
 Row = dict[str, str]
 """A line of the manifest by column."""

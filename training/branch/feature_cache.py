@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from imagineai_vision import picture
-from imagineai_vision.network import EfficientNetLite0, normalised
-from training.augmentation import augmented
-from training.passes import BATCH, Rgb, compiled, in_batches
+from imagineai_vision.trunk import EfficientNetLite0, normalised
+from training.branch.augmentation import augmented
+from training.bundles.passes import BATCH, Rgb, compiled, in_batches
 
 CHANNELS: Final = 112
 _MARGIN: Final = 1.25

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.baselines import imagenet, ridge
-from training.calibration import expected_error
-from training.dataset import Dataset
-from training.resampling import Share, share
-from training.scoring import Embedded, Scored
+from training.branch.calibration import expected_error
+from training.judging.baselines import imagenet, ridge
+from training.judging.resampling import Share, share
+from training.judging.scoring import Embedded, Scored
+from training.photos.dataset import Dataset
 
 Flags = NDArray[np.bool_]
 

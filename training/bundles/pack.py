@@ -15,7 +15,7 @@ from safetensors.torch import save
 from imagineai_vision.bundle import DOCUMENT, GOLDEN, GRAPH, MODEL_CARD, WEIGHTS, seal
 from imagineai_vision.engine import Engine
 from imagineai_vision.network import ShopNetwork
-from training.export import export
+from training.bundles.export import export
 
 
 def pack(

@@ -14,7 +14,7 @@ import torch
 from imagineai_vision import picture
 from imagineai_vision.network import ShopNetwork
 from imagineai_vision.vocabulary import CATEGORIES, OTHER
-from training.pretrained import pretrained
+from training.bundles.pretrained import pretrained
 
 _PHOTOS_A_LABEL: Final = 24
 _SIDE: Final = 224

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations
 from typing import Final
 
-from training.sources import DataError, some
+from training.photos.sources import DataError, some
 
 SPLITS: Final = ("train", "validation", "test")
 _SWAPPED: Final = 40

@@ -14,8 +14,8 @@ from typing import Any, Final
 from PIL import Image, ImageDraw
 
 from imagineai_vision import picture
-from training.inspection import Inspected, Row, Unreadable
-from training.splits import SPLITS
+from training.photos.inspection import Inspected, Row, Unreadable
+from training.photos.splits import SPLITS
 
 COLUMNS: Final = (
     "photo", "source", "label", "group", "split", "color", "material", "pattern", "defects",

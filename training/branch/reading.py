@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from imagineai_vision.network import ShopNetwork, normalised
-from training.calibration import fit_gate, fit_temperature, thresholds
-from training.dataset import Dataset
-from training.passes import Run, compiled, over_pictures
-from training.recipe import Recipe
-from training.shop_labels import ShopLabels, class_shares
+from imagineai_vision.network import ShopNetwork
+from imagineai_vision.trunk import normalised
+from training.branch.calibration import fit_gate, fit_temperature, thresholds
+from training.branch.recipe import Recipe
+from training.branch.shop_labels import ShopLabels, class_shares
+from training.bundles.passes import Run, compiled, over_pictures
+from training.photos.dataset import Dataset
 
 _PHOTOS: Final = 800
 """Training photos from which the mass of the classes is known well enough."""

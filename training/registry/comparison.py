@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagineai_vision.engine import Engine
 from imagineai_vision.vocabulary import OTHER
-from training.held_out import HeldOutPhoto
+from training.photos.held_out import HeldOutPhoto
 
 _INTERVAL: Final = (2.5, 97.5)
 

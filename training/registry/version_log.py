@@ -16,7 +16,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from imagineai_vision.bundle import MODEL_CARD
-from training.model_versions import DIGEST_TAG, WEIGHTS_TAG
+from training.registry.model_versions import DIGEST_TAG, WEIGHTS_TAG
 
 METRICS: Final = "metrics.json"
 

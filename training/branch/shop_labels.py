@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagineai_vision.vocabulary import OTHER
-from training.dataset import PlacedLabel
-from training.labels import taxonomy
+from training.photos.dataset import PlacedLabel
+from training.photos.labels import taxonomy
 from training.starter import class_offsets
 
 

@@ -14,10 +14,10 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.callbacks.progress import TQDMProgressBar
 
 from imagineai_vision.network import ShopNetwork
-from training.data import PhotoData
-from training.dataset import Dataset
-from training.module import BranchTraining
-from training.recipe import Recipe
+from training.branch.data import PhotoData
+from training.branch.module import BranchTraining
+from training.branch.recipe import Recipe
+from training.photos.dataset import Dataset
 
 
 def fit(network: ShopNetwork, dataset: Dataset, recipe: Recipe, work: Path, log: Any) -> dict[str, float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imagineai_vision.network import Branch
+from imagineai_vision.branch import Branch
 
 Batch = tuple[Tensor, Tensor]
 """What the branch begins at, and the index of each photo's label."""
