@@ -15,6 +15,7 @@ from typing import Any, Final
 import mlflow
 from mlflow.exceptions import MlflowException
 
+import imagineai_vision
 from imagineai_vision.bundle import MODEL_CARD
 from training.registry.model_versions import DIGEST_TAG, WEIGHTS_TAG
 
@@ -86,7 +87,7 @@ def _log_model(folder: Path) -> Any:
             name="model",
             python_model=str(here / "served_model.py"),
             artifacts={"bundle": str(bundle)},  # the signature follows from the type hints of predict
-            code_paths=[str(here.parent / "imagineai_vision")],
+            code_paths=[str(Path(imagineai_vision.__file__).parent)],
             pip_requirements=[_pinned(package) for package in ("mlflow", "numpy", "onnxruntime", "pillow")],
         )
 
