@@ -10,7 +10,8 @@ from imagineai_vision.vocabulary import DEFECT_TYPES
 from training.defects.examples import NO_TYPE, examples
 from training.defects.kinds import KINDS, Style
 from training.defects.measure import overlap
-from training.defects.painting import paint, product_mask
+from training.defects.painting import paint
+from training.defects.products import Scene, are_surfaces, outline, scene, varied
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +35,62 @@ def test_all_seven_types_that_have_a_name_are_painted():
 
 
 def test_the_product_is_told_from_its_ground(good):
-    product = product_mask(good)
+    product = outline(good)
     assert product[130, 150]
     assert not product[5, 5]
     assert product.mean() == pytest.approx(np.pi * 100**2 / (256 * 300), rel=0.15)
 
 
-def test_a_picture_that_the_product_fills_is_product_everywhere():
+def test_an_outline_that_the_edge_of_the_picture_cuts_is_not_believed(good):
+    assert outline(good[:, :160]) is None
+
+
+def test_photos_that_a_surface_fills_are_painted_on_everywhere(photos, tmp_path):
     grain = np.random.default_rng(0).normal(120, 6, (200, 200, 3)) + np.linspace(-15, 15, 200)[:, None]
-    assert product_mask(grain.astype(np.uint8)).all()
+    Image.fromarray(grain.astype(np.uint8)).save(tmp_path / "surface.png")
+    surfaces = [tmp_path / "surface.png"]
+
+    assert are_surfaces(surfaces)
+    assert not are_surfaces(photos)
+    seen = list(examples(surfaces, 12, list(KINDS), Style(), 288, 5))
+    assert any(example.painted for example in seen)
+
+
+def test_what_is_painted_on_is_a_product_of_known_outline(good, tmp_path):
+    Image.fromarray(good[:, :160]).save(tmp_path / "cut.png")
+    known = tmp_path / "known.png"
+    Image.fromarray(good).save(known)
+    photos = [tmp_path / "cut.png", *[known] * 4]
+
+    rng = np.random.default_rng(1)
+    found = [scene(photos, fill=False, outlined=False, rng=rng).product is None for _ in range(40)]
+    assert any(found)
+    assert not all(found)
+    assert all(scene(photos, fill=False, outlined=True, rng=rng).product is not None for _ in range(20))
+
+
+def test_another_ground_leaves_the_product_as_it_is(good, tmp_path):
+    blue = np.zeros_like(good) + np.array((20, 40, 200), np.uint8)
+    Image.fromarray(blue).save(tmp_path / "blue.png")
+    seen = scene([tmp_path / "blue.png"], fill=False, outlined=False, rng=np.random.default_rng(0))
+    assert seen.product is None
+
+    product = outline(good)
+    changed = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        shown = varied(Scene(good, product), [tmp_path / "blue.png"], rng, grounds=True)
+        middle = shown.rgb[shown.product].mean(axis=0)
+        assert middle[0] > 2 * middle[2]
+        if not shown.product.all():
+            ground = shown.rgb[~shown.product].mean(axis=0)
+            changed += ground[2] > 1.5 * ground[0]
+    assert 1 <= changed < 12
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_defect_changes_the_product_and_nothing_else(good, kind):
-    product = product_mask(good)
+    product = outline(good)
     for seed in range(5):
         painted, (defect,) = paint(good, product, [kind], Style(), np.random.default_rng(seed))
         changed = (painted.astype(int) - good != 0).any(axis=2)

@@ -18,6 +18,8 @@ BINS: Final = 15
 _SLOPES: Final = torch.linspace(1.0, 6.0, 26)
 _FEWEST: Final = 10
 """Photos from which on a figure about confidence is worth more than none."""
+_OF_ITS_OWN: Final = 100
+"""Answers from which on a label's own threshold is worth more than that of all labels: of few it is luck."""
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -62,13 +64,13 @@ def thresholds(
         confidences: Of N answers.
         answers: Index of the label answered, shape (N,).
         right: Whether it is the photo's, shape (N,).
-        labels: Number of labels. One with too few answers gets what holds for all together.
+        labels: Number of labels. One with fewer than a hundred answers gets what holds for all together.
     """
     of_all = _threshold(confidences, right)
     chosen = []
     for label in range(labels):
         mine = answers == label
-        enough = mine.sum() >= _FEWEST
+        enough = mine.sum() >= _OF_ITS_OWN
         chosen.append(_threshold(confidences[mine], right[mine]) if enough else of_all)
     return chosen
 

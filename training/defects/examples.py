@@ -17,8 +17,9 @@ from PIL import Image
 from imagineai_vision import picture
 from imagineai_vision.features import Features
 from training.bundles.passes import Run
+from training.defects import products
 from training.defects.kinds import Style
-from training.defects.painting import Painted, paint, product_mask
+from training.defects.painting import Painted, paint
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -26,7 +27,6 @@ NO_TYPE: Final = 255
 _BATCH: Final = 16
 _GOOD_SHARE: Final = 0.3
 _TWO_DEFECTS_SHARE: Final = 0.25
-_CLOSE_UP_SHARE: Final = 0.25
 _FINE_COVERED: Final = 0.12
 _COARSE_COVERED: Final = 0.04
 """From which share of a place of a map on a defect counts as being there: thin ones cover little."""
@@ -51,11 +51,38 @@ class Example:
     shape: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Photos to paint into; ``fill`` and ``grounds`` are as in ``products``."""
+
+    photos: list[Path]
+    fill: bool
+    grounds: bool
+
+
 def examples(
-    photos: Sequence[Path], count: int, kinds: Sequence[str], style: Style, size: int, seed: int
+    photos: Sequence[Path],
+    count: int,
+    kinds: Sequence[str],
+    style: Style,
+    size: int,
+    seed: int,
+    *,
+    grounds: bool = True,
 ) -> Iterator[Example]:
-    """Paint examples from good photos, in a process a core; the same for the same seed."""
-    make = partial(_example, list(photos), tuple(kinds), style, size, seed)
+    """Paint examples from good photos, in a process a core; the same for the same seed.
+
+    Args:
+        photos: Good ones. Where the product of one is not known, it stays good.
+        count: How many examples.
+        kinds: Types of defects.
+        style: What they look like.
+        size: Side of the network's input in pixels.
+        seed: Of chance.
+        grounds: Whether products may be put before other grounds.
+    """
+    source = _Source(list(photos), products.are_surfaces(photos), grounds)
+    make = partial(_example, source, tuple(kinds), style, size, seed)
     with ProcessPoolExecutor() as pool:
         yield from pool.map(make, range(count), chunksize=_BATCH)
 
@@ -103,55 +130,21 @@ def _channels_last(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _example(
-    photos: list[Path], kinds: tuple[str, ...], style: Style, size: int, seed: int, number: int
+    source: _Source, kinds: tuple[str, ...], style: Style, size: int, seed: int, number: int
 ) -> Example:
     rng = np.random.default_rng((seed, number))
-    rgb = _photo(photos[rng.integers(len(photos))])
-    product = product_mask(rgb)
-    rgb, product = _varied(rgb, product, rng)
     count = 0 if rng.random() < _GOOD_SHARE else 1 + int(rng.random() < _TWO_DEFECTS_SHARE)
-    chosen = [str(kind) for kind in rng.choice(kinds, count)] if product.any() else []
-    rgb, painted = paint(rgb, product, chosen, style, rng)
+    seen = products.scene(source.photos, fill=source.fill, outlined=count > 0, rng=rng)
+    seen = products.varied(seen, source.photos, rng, grounds=source.grounds)
+    rgb, painted = seen.rgb, list[Painted]()
+    if seen.product is not None:
+        chosen = [str(kind) for kind in rng.choice(kinds, count)]
+        rgb, painted = paint(rgb, seen.product, chosen, style, rng)
     stored = BytesIO()
     Image.fromarray(rgb).save(stored, "JPEG", quality=int(rng.integers(70, 97)))
     pixels = picture.read(stored.getvalue(), size)
     presence, types = _targets(painted, kinds, size)
     return Example(pixels, presence, types, painted, rgb.shape[:2])
-
-
-def _photo(path: Path) -> NDArray[np.uint8]:
-    """Read a photo as it is, at most twice the size of what people would call a thumbnail."""
-    data = path.read_bytes()
-    facts = picture.examine(data)
-    side = max(facts.width, facts.height)
-    square = picture.read(data, min(side, 512))
-    scale = min(side, 512) / side
-    upright = (round(facts.width * scale), round(facts.height * scale))
-    return np.asarray(Image.fromarray(square).resize(upright, Image.Resampling.BICUBIC))
-
-
-def _varied(
-    rgb: NDArray[np.uint8], product: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Mirror at times, change the light a little, and at times go so near that no background is left."""
-    if rng.random() < 0.5:
-        rgb, product = rgb[:, ::-1], product[:, ::-1]
-    if rng.random() < _CLOSE_UP_SHARE:
-        rgb, product = _close_up(rgb, product, rng)
-    light = rng.uniform(0.8, 1.15) * (1 + rng.normal(0, 0.03, 3))
-    return np.clip(rgb * light, 0, 255).astype(np.uint8), product
-
-
-def _close_up(
-    rgb: NDArray[np.uint8], product: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    rows, columns = np.nonzero(product)
-    index, share = rng.integers(len(rows)), rng.uniform(0.35, 0.7)
-    height, width = (max(64, round(share * side)) for side in product.shape)
-    top = int(np.clip(rows[index] - height // 2, 0, max(0, product.shape[0] - height)))
-    left = int(np.clip(columns[index] - width // 2, 0, max(0, product.shape[1] - width)))
-    window = slice(top, top + height), slice(left, left + width)
-    return rgb[window], product[window]
 
 
 def _targets(

@@ -8,16 +8,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_opening, find_objects, label
+from scipy.ndimage import find_objects
 
-from imagineai_vision.color import foreground
 from imagineai_vision.findings import Box
 from training.defects.kinds import KINDS, Style
 from training.defects.shapes import Floats, Generator
 
 _TRIES: Final = 12
-_LEAST_SHARE: Final = 0.08
-_FULL_SHARE: Final = 0.95
 _VISIBLE: Final = 0.3
 """From which share of a pixel on it counts as part of the defect."""
 
@@ -37,17 +34,6 @@ class Painted:
     mask: NDArray[np.bool_]
     box: Box
     contrast: float
-
-
-def product_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where the product is, bool, shape (H, W); everywhere where it fills the picture."""
-    everywhere = np.ones(rgb.shape[:2], bool)
-    mask = foreground(rgb)
-    parts, count = label(binary_opening(mask, iterations=2))
-    if count == 0 or mask.mean() > _FULL_SHARE:
-        return everywhere
-    largest = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    return largest if largest.mean() > _LEAST_SHARE else everywhere
 
 
 def paint(

@@ -151,7 +151,7 @@ def look_through(trunk: EfficientNetLite0, head: DefectHead, size: int) -> Maps:
 
 def _look(maps: Maps, photos: Sequence[Path], recipe: DefectRecipe, style: Style, seed: int) -> Findings:
     """Look at the photos as they are, and at painted ones."""
-    painted = examples(photos, recipe.checks, TYPES, style, recipe.size, recipe.seed + seed)
+    painted = examples(photos, recipe.checks, TYPES, style, recipe.size, recipe.seed + seed, grounds=False)
     findings = look(painted, maps, TYPES, recipe.edge)
     for photo in photos:
         findings.add_good(maps(picture.read(photo.read_bytes(), recipe.size)), recipe.edge)
