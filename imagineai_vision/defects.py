@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,9 @@ Floats = NDArray[np.float32]
 
 _MOST: Final = 10
 _PEAK_PLACES: Final = 4
-"""A region's score is the mean of its so many surest places: a single one is noise."""
+"""A region stands as high as the mean of its so many surest places: a single one is noise."""
+_MAY_BE_DEFECTS: Final = 2
+"""So many regions may be defects; how high the others stand is how busy the picture is."""
 _ANYWHERE: Final = np.ones((3, 3), bool)
 # Severity grows with the defect's share of the picture and with how far it stands out in Lab.
 _MEDIUM: Final = 0.055
@@ -67,7 +69,8 @@ class Region:
     """Where a map stands out.
 
     Attributes:
-        score: Mean logit of its surest places.
+        score: How far it stands out: mean logit of its surest places, less that of the picture's ordinary
+            regions.
         mask: Bool, shape of the map.
         type: Index of the likeliest type.
     """
@@ -114,7 +117,11 @@ def regions(presence: Floats, types: Floats, edge: float) -> list[Region]:
         taken |= ndimage.binary_dilation(mask, _ANYWHERE, iterations=2)
         surest = np.sort(presence[mask])[-_PEAK_PLACES:]
         found.append(Region(float(surest.mean()), mask, _type(mask, probability, types)))
-    return sorted(found, key=lambda region: -region.score)
+    found.sort(key=lambda region: -region.score)
+    # A button is odd on a plain shirt and nothing new on a patterned one.
+    ordinary = [region.score for region in found[_MAY_BE_DEFECTS:]] or [found[-1].score]
+    level = float(np.mean(ordinary))
+    return [replace(region, score=region.score - level) for region in found]
 
 
 def inspect(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 
 @contextmanager
@@ -25,3 +30,18 @@ def replacing(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def allocated(file: Path, kind: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a new array on disk whose whole room is taken at once.
+
+    A memory map that only grows would kill the process on a full disk instead of failing.
+
+    Raises:
+        OSError: There is not enough room.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    array: NDArray[Any] = np.lib.format.open_memmap(file, "w+", kind, shape)
+    with file.open("r+b") as opened:
+        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array

@@ -15,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser, parameters: type) -> None:
         if field.type == "bool":
             parser.add_argument(f"--{field.name}", action="store_true")
         else:
-            is_required = field.default is MISSING
-            parser.add_argument(f"--{field.name}", type=_TYPES[str(field.type)], required=is_required)
+            kind, is_required = _TYPES[str(field.type)], field.default is MISSING
+            default = None if is_required else field.default
+            parser.add_argument(f"--{field.name}", type=kind, required=is_required, default=default)
 
 
 def from_options(options: argparse.Namespace, parameters: type) -> Any:

@@ -12,10 +12,10 @@ from tests.learning.drawn import draw_folder
 from training import manifest, prepare
 from training.defects.calibration import defect_rule
 from training.defects.examples import examples
-from training.defects.kinds import Style
+from training.defects.kinds import TYPES, Style
 from training.defects.measure import Findings, Sighting
 from training.defects.recipe import DefectRecipe
-from training.defects.teaching import TYPES, load_taught, look_through, pretrained_trunk, teach
+from training.defects.teaching import load_taught, look_through, pretrained_trunk, teach
 from training.photos.dataset import load_dataset
 from training.photos.sources import DataError
 

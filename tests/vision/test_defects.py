@@ -8,7 +8,9 @@ from imagineai_vision.picture import PictureFacts
 from imagineai_vision.vocabulary import CONDITIONS, DEFECT_TYPES, SEVERITIES
 
 TYPES = ("scratch", "dent", "stain")
-RULE = DefectRule(TYPES, edge=0.5, threshold=1.0, slope=1.0, offset=-1.0)
+GROUND = -6
+"""Logit of all places where nothing is; a region's score is how far it stands above them."""
+RULE = DefectRule(TYPES, edge=0.5, threshold=1.0 - GROUND, slope=1.0, offset=-1.0 + GROUND)
 FACTS = PictureFacts("image/jpeg", width=1440, height=720)
 
 
@@ -19,7 +21,7 @@ def rgb():
 
 def maps(*spots, types=TYPES):
     """Maps that stand out in rectangles: (rows, columns, logit, type)."""
-    presence, kinds = np.full((144, 144), -6, np.float32), np.zeros((len(types), 72, 72), np.float32)
+    presence, kinds = np.full((144, 144), GROUND, np.float32), np.zeros((len(types), 72, 72), np.float32)
     for rows, columns, logit, kind in spots:
         presence[rows, columns] = logit
         coarse = tuple(slice(part.start // 2, -(-part.stop // 2)) for part in (rows, columns))
@@ -42,7 +44,7 @@ def test_a_region_becomes_a_box_in_pixels_of_the_stored_picture(rgb):
         (defect.box.x, defect.box.y, defect.box.width, defect.box.height), (720, 180, 360, 180), strict=True
     ):
         assert abs(value - expected) <= 20
-    assert defect.confidence == pytest.approx(RULE.confidence(4), abs=0.01)
+    assert defect.confidence == pytest.approx(RULE.confidence(4 - GROUND), abs=0.01)
     assert found.score == defect.confidence
 
 
@@ -65,7 +67,7 @@ def test_a_line_with_a_gap_of_two_places_is_one_defect():
     presence, kinds = maps(
         (slice(50, 53), slice(20, 60), 4, "scratch"), (slice(50, 53), slice(62, 100), 4, "scratch")
     )
-    sure = [region for region in regions(presence, kinds, 0.5) if region.score > 0]
+    sure = [region for region in regions(presence, kinds, 0.5) if region.score > 0 - GROUND]
     assert len(sure) == 1
 
 

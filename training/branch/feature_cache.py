@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from imagineai_vision import picture
 from imagineai_vision.trunk import EfficientNetLite0, normalised
 from training.branch.augmentation import augmented
 from training.bundles.passes import BATCH, Rgb, compiled, in_batches
+from training.folders import allocated
 
 CHANNELS: Final = 112
 _MARGIN: Final = 1.25
@@ -69,7 +69,7 @@ def cached_features(
     done = int(counter.read_text()) if file.exists() and counter.exists() else 0
     if done == 0:
         side = -(-size // 16)
-        _reserve(file, (len(paths), count, side, side, CHANNELS))
+        allocated(file, np.uint16, (len(paths), count, side, side, CHANNELS))
     cache: np.memmap[Any, np.dtype[np.uint16]] = np.lib.format.open_memmap(file, mode="r+")
     if done == len(paths):
         return cache
@@ -105,11 +105,3 @@ class Body(nn.Module):
         """Run the frozen part."""
         stride16: Tensor = self.trunk.body(normalised(rgb, torch.float32)).stride16
         return (stride16.permute(0, 2, 3, 1),)
-
-
-def _reserve(file: Path, shape: tuple[int, ...]) -> None:
-    """Allocate the whole file: a memory map on a full disk would kill the process instead of failing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.lib.format.open_memmap(file, mode="w+", dtype=np.uint16, shape=shape).flush()
-    with file.open("r+b") as opened:
-        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)

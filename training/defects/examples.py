@@ -18,8 +18,9 @@ from imagineai_vision import picture
 from imagineai_vision.features import Features
 from training.bundles.passes import Run
 from training.defects import products
-from training.defects.kinds import Style
+from training.defects.kinds import TYPES, Style
 from training.defects.painting import Painted, paint
+from training.folders import allocated
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -39,7 +40,7 @@ class Example:
     Attributes:
         rgb: Uint8, shape (S, S, 3).
         presence: Uint8, shape (S/4, S/4): 0 for good places, else the number of the defect, from 1.
-        types: Uint8, shape (S/8, S/8): index of the type, ``NO_TYPE`` where nothing is.
+        types: Uint8, shape (S/8, S/8): index in ``TYPES``, ``NO_TYPE`` where nothing is.
         painted: The defects, in pixels of the picture before it was scaled.
         shape: Height and width of that picture.
     """
@@ -75,7 +76,7 @@ def examples(
     Args:
         photos: Good ones. Where the product of one is not known, it stays good.
         count: How many examples.
-        kinds: Types of defects.
+        kinds: Those of ``TYPES`` that are painted.
         style: What they look like.
         size: Side of the network's input in pixels.
         seed: Of chance.
@@ -114,14 +115,15 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, count: int, first: Arrays) -> Store:
-        """Make empty arrays for ``count`` examples of the shapes of the first ones."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Make empty arrays for ``count`` examples of the shapes of the first ones.
+
+        Raises:
+            OSError: The disk is full.
+        """
         arrays: Arrays = {}
         for name, array in first.items():
             kind = np.float16 if name in Features._fields else np.uint8
-            arrays[name] = np.lib.format.open_memmap(
-                folder / f"{name}.npy", "w+", kind, (count, *array.shape[1:])
-            )
+            arrays[name] = allocated(folder / f"{name}.npy", kind, (count, *array.shape[1:]))
         return cls(arrays)
 
 
@@ -143,18 +145,16 @@ def _example(
     stored = BytesIO()
     Image.fromarray(rgb).save(stored, "JPEG", quality=int(rng.integers(70, 97)))
     pixels = picture.read(stored.getvalue(), size)
-    presence, types = _targets(painted, kinds, size)
+    presence, types = _targets(painted, size)
     return Example(pixels, presence, types, painted, rgb.shape[:2])
 
 
-def _targets(
-    painted: list[Painted], kinds: tuple[str, ...], size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _targets(painted: list[Painted], size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     presence = np.zeros((size // 4, size // 4), np.uint8)
     types = np.full((size // 8, size // 8), NO_TYPE, np.uint8)
     for number, defect in enumerate(painted, 1):
         presence[_covered(defect.mask, size // 4, _FINE_COVERED)] = number
-        types[_covered(defect.mask, size // 8, _COARSE_COVERED)] = kinds.index(defect.kind)
+        types[_covered(defect.mask, size // 8, _COARSE_COVERED)] = TYPES.index(defect.kind)
     return presence, types
 
 

@@ -202,6 +202,8 @@ KINDS: Final[dict[str, Painter]] = {
     "crack": crack,
     "tear": tear,
 }
+TYPES: Final = tuple(KINDS)
+"""In the order of the head's maps."""
 
 
 def _side(rgb: Floats) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imagineai_vision.defects import Region, box_of, regions
 from imagineai_vision.findings import Box
 from training.defects.examples import Example
+from training.defects.kinds import TYPES
 
 _OVERLAP: Final = 0.3
 
@@ -84,7 +85,7 @@ class Findings:
         return _share([s.named == s.kind for s in self.searches if _is_found(s, threshold)])
 
 
-def look(examples: Iterable[Example], maps: Maps, kinds: Sequence[str], edge: float) -> Findings:
+def look(examples: Iterable[Example], maps: Maps, edge: float) -> Findings:
     """Search examples for what was painted into them."""
     findings = Findings([], [], [])
     for example in examples:
@@ -97,7 +98,7 @@ def look(examples: Iterable[Example], maps: Maps, kinds: Sequence[str], edge: fl
             findings.sightings.append(Sighting(region.score, is_defect))
         for painted in example.painted:
             hit = _best(seen, boxes, painted.box)
-            score, named = (hit.score, kinds[hit.type]) if hit else (None, None)
+            score, named = (hit.score, TYPES[hit.type]) if hit else (None, None)
             findings.searches.append(Search(painted.kind, painted.contrast, score, named))
     return findings
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.defects.kinds import TYPES
+
 
 @dataclass(frozen=True, slots=True)
 class DefectRecipe:
@@ -19,6 +21,8 @@ class DefectRecipe:
         edge: Share of a region's peak at which its outline is drawn.
         flagged_share: Share of good validation photos that may be flagged.
         checks: Pictures painted to calibrate, and again to measure.
+        left_out: A type that is painted to measure alone, to see whether what was never learned is found;
+            none by default.
     """
 
     seed: int
@@ -30,3 +34,9 @@ class DefectRecipe:
     edge: float
     flagged_share: float
     checks: int
+    left_out: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The types that it learns."""
+        return tuple(kind for kind in TYPES if kind != self.left_out)

@@ -28,7 +28,7 @@ from training.bundles.passes import Run, compiled
 from training.bundles.pretrained import pretrained
 from training.defects.calibration import defect_rule
 from training.defects.examples import examples, store
-from training.defects.kinds import KINDS, Style
+from training.defects.kinds import TYPES, Style
 from training.defects.measure import Findings, Maps, look
 from training.defects.module import DefectModule, Examples
 from training.defects.recipe import DefectRecipe
@@ -39,9 +39,10 @@ from training.photos.sources import DataError
 HEAD: Final = "head.safetensors"
 RULE: Final = "rule.json"
 METRICS: Final = "metrics.json"
-TYPES: Final = tuple(KINDS)
 OTHER_STYLE: Final = Style(size=(0.08, 0.38), width=(1.0, 3.2), contrast=(35.0, 90.0), softness=2.6)
 """Of the defects that measure the head: other ranges than those it learns from."""
+_SHARES: Final = (0.02, 0.05)
+"""Of good photos flagged, at which heads can be compared whatever their thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ def teach(folder: Path, dataset: Dataset, recipe: DefectRecipe) -> dict[str, Any
         with tempfile.TemporaryDirectory(dir=partial) as work:
             _train(head, body, dataset.train.paths, recipe, Path(work))
         maps = look_through(trunk, head, recipe.size)
-        calibration = _look(maps, calibrating, recipe, Style(), seed=1)
+        calibration = _look(maps, calibrating, recipe, recipe.kinds, Style(), seed=1)
         rule = defect_rule(calibration, TYPES, recipe.edge, recipe.flagged_share)
-        metrics = _figures(_look(maps, judging, recipe, OTHER_STYLE, seed=2), rule)
+        metrics = _figures(_look(maps, judging, recipe, TYPES, OTHER_STYLE, seed=2), rule)
         save_file(head.state_dict(), partial / HEAD)
         (partial / RULE).write_text(json.dumps(asdict(rule), indent=1) + "\n", encoding="utf-8")
         (partial / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
@@ -122,7 +123,7 @@ def pretrained_trunk() -> EfficientNetLite0:
 
 
 def _train(head: DefectHead, body: Run, photos: Sequence[Path], recipe: DefectRecipe, work: Path) -> None:
-    painted = examples(photos, recipe.examples, TYPES, Style(), recipe.size, recipe.seed)
+    painted = examples(photos, recipe.examples, recipe.kinds, Style(), recipe.size, recipe.seed)
     kept = Examples(store(work, painted, recipe.examples, body))
     batches = DataLoader(kept, recipe.batch, shuffle=True, collate_fn=lambda batch: batch)
     trainer = lightning.Trainer(
@@ -149,23 +150,28 @@ def look_through(trunk: EfficientNetLite0, head: DefectHead, size: int) -> Maps:
     return maps
 
 
-def _look(maps: Maps, photos: Sequence[Path], recipe: DefectRecipe, style: Style, seed: int) -> Findings:
+def _look(
+    maps: Maps, photos: Sequence[Path], recipe: DefectRecipe, kinds: Sequence[str], style: Style, seed: int
+) -> Findings:
     """Look at the photos as they are, and at painted ones."""
-    painted = examples(photos, recipe.checks, TYPES, style, recipe.size, recipe.seed + seed, grounds=False)
-    findings = look(painted, maps, TYPES, recipe.edge)
+    painted = examples(photos, recipe.checks, kinds, style, recipe.size, recipe.seed + seed, grounds=False)
+    findings = look(painted, maps, recipe.edge)
     for photo in photos:
         findings.add_good(maps(picture.read(photo.read_bytes(), recipe.size)), recipe.edge)
     return findings
 
 
 def _figures(findings: Findings, rule: DefectRule) -> dict[str, Any]:
-    good = np.array(findings.plain_scores)
+    good, searches = np.array(findings.plain_scores), findings.searches
+    contrasts = {kind: [s.contrast for s in searches if s.kind == kind] for kind in TYPES}
     return {
         "good_photos": len(good),
         "good_flagged": round(float((good >= rule.threshold).mean()), 4),
-        "defects": len(findings.searches),
-        "contrast": round(sum(search.contrast for search in findings.searches) / len(findings.searches), 1),
+        "defects": len(searches),
+        "contrast": round(float(np.mean([search.contrast for search in searches])), 1),
+        "contrast_by_type": {kind: round(float(np.mean(of)), 1) for kind, of in contrasts.items() if of},
         "found": findings.found(rule.threshold),
         "type_right": findings.named_right(rule.threshold),
         "found_by_type": {kind: findings.found(rule.threshold, kind) for kind in TYPES},
+        "found_at_flagged": {str(share): findings.found(findings.threshold(share)) for share in _SHARES},
     }
