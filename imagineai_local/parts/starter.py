@@ -14,7 +14,7 @@ def part(configuration: Configuration) -> Part:
     return Part(
         name="starter",
         title="Starter model",
-        command=(sys.executable, "-m", "training.register", "--starter", "models/starter"),
+        command=(sys.executable, "-m", "training.register", "--starter", "models/shop"),
         env=configuration.environment("starter"),
         cwd=configuration.repository,
         log=configuration.home.log("starter"),

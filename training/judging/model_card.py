@@ -46,7 +46,8 @@ def model_card(
         flagged=f"{defects['good_flagged']:.3f}",
         defects=defects["defects"],
         contrast=f"{defects['contrast']:.0f}",
-        found_by_type=_shares("type of defect", "found", defects["found_by_type"]),
+        found_at=_at(defects["found_at_flagged"]),
+        found_by_type=_types(defects["found_by_type"], defects["contrast_by_type"]),
         sha256=dataset.sha256,
         test_sha256=dataset.test_sha256,
         recipe=", ".join(f"{name} {value}" for name, value in recipe.items()),
@@ -57,9 +58,18 @@ def _shown(share: float | None) -> str:
     return "not measured" if share is None else f"{share:.2f}"
 
 
-def _shares(what: str, share: str, values: Mapping[str, float | None]) -> str:
-    lines = [f"| {what} | {share} |", "|---|---|"]
-    lines += [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in values.items()]
+def _at(found: Mapping[str, float | None]) -> str:
+    return " and ".join(
+        f"{_shown(value)} where {float(share):.0%} of them are flagged" for share, value in found.items()
+    )
+
+
+def _types(found: Mapping[str, float | None], contrasts: Mapping[str, float]) -> str:
+    lines = ["| type of defect | found | mean contrast |", "|---|---|---|"]
+    lines += [
+        f"| {name.replace('_', ' ')} | {_shown(value)} | {contrasts.get(name, 0):.0f} |"
+        for name, value in found.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
