@@ -221,6 +221,29 @@ class Event:
         return self.type in {"job_complete", "job_failed"}
 
 
+@dataclass(frozen=True)
+class ServedVersion:
+    """A model version in the service's memory; run and commit are null where the registry names none."""
+
+    version: str
+    since: datetime
+    run_id: str | None
+    labels: int
+    bundle_sha256: str
+    git_commit: str | None
+    device: str
+
+
+@dataclass(frozen=True)
+class ServedModels:
+    """What the service answers with; ``problem`` says why it does not follow the registry."""
+
+    name: str
+    champion: ServedVersion | None
+    previous: ServedVersion | None
+    problem: str | None
+
+
 def parse(kind: type[T], text: str | bytes) -> T:
     """Build ``kind`` from an answer's JSON.
 

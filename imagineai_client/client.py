@@ -168,6 +168,10 @@ class Client:
                 raise JobFailed(str((event.data or {}).get("error") or "The job was cancelled."))
         return self.job(job_id)
 
+    def models(self) -> answers.ServedModels:
+        """Which model version answers, and which one did before."""
+        return self._ask(answers.ServedModels, "GET", "/models")
+
     def access_token(self) -> str:
         """The token of the calls, for a connection of one's own.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,8 +19,6 @@ _MOST_LABELS: Final = 40
 _WORST: Final = 24
 _INK: Final = "#1f4e79"
 _WARNING: Final = "#b03a2e"
-
-mpl.use("Agg")
 
 
 def confusion(path: Path, scored: Scored, names: Sequence[str]) -> None:

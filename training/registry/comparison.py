@@ -99,17 +99,15 @@ def compare(
         resamples: Of the paired bootstrap.
         seed: Of the paired bootstrap.
     """
-    known = challenger.known & champion.known
-    shared = np.array([photo.label in known for photo in photos])
-    if not shared.any():
+    shared = shared_photos(challenger, champion, photos)
+    if not shared:
         return None
     theirs = champion.right(photos)[shared]
     ahead = challenger.right(photos)[shared].astype(float) - theirs
-    groups = np.array([photo.group for photo in photos])[shared]
-    differences = _resampled_means(ahead, groups, resamples, seed)
+    differences = resampled_differences(challenger, champion, photos, resamples=resamples, seed=seed)
     low, high = np.percentile(differences, _INTERVAL)
     return Comparison(
-        labels=len(known & {photo.label for photo in photos}),
+        labels=len({photos[number].label for number in shared}),
         photos=len(ahead),
         champion_accuracy=float(theirs.mean()),
         difference=float(ahead.mean()),
@@ -118,16 +116,38 @@ def compare(
     )
 
 
-def _resampled_means(
-    values: NDArray[np.float64], groups: NDArray[np.str_], resamples: int, seed: int
+def shared_photos(challenger: Answers, champion: Answers, photos: Sequence[HeldOutPhoto]) -> list[int]:
+    """Return the numbers of the photos whose labels both know, on which alone they are compared."""
+    known = challenger.known & champion.known
+    return [number for number, photo in enumerate(photos) if photo.label in known]
+
+
+def resampled_differences(
+    challenger: Answers,
+    champion: Answers,
+    photos: Sequence[HeldOutPhoto],
+    *,
+    resamples: int,
+    seed: int,
 ) -> NDArray[np.float64]:
-    """Resample a mean by whole groups: photos of one sender or one 3D model are not independent.
+    """Return by how much the challenger's accuracy is higher in each resample of the paired bootstrap.
+
+    Photos are drawn by whole groups, as those of one sender or one 3D model are not independent.
+
+    Args:
+        challenger: Its answers to the photos.
+        champion: Its answers to the same photos.
+        photos: What was answered; at least one shows a label that both know.
+        resamples: How many.
+        seed: Of the draws.
 
     Source:
         Field and Welsh, "Bootstrapping clustered data", 2007.
     """
-    _, members = np.unique(groups, return_inverse=True)
-    sums, counts = np.bincount(members, values), np.bincount(members)
+    shared = shared_photos(challenger, champion, photos)
+    ahead = challenger.right(photos)[shared].astype(float) - champion.right(photos)[shared]
+    _, members = np.unique([photos[number].group for number in shared], return_inverse=True)
+    sums, counts = np.bincount(members, ahead), np.bincount(members)
     generator = np.random.default_rng(seed)
     draws = (generator.integers(0, len(sums), len(sums)) for _ in range(resamples))
     return np.array([sums[drawn].sum() / counts[drawn].sum() for drawn in draws])
