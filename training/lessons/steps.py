@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from mlflow.exceptions import MlflowException
 
 from training import evaluate, manifest, prepare, train
 from training.branch.recipe import Recipe
 from training.branch.trained import load_trained
 from training.defects import teaching
 from training.defects.examples import Example, examples
+from training.defects.kinds import TYPES
 from training.defects.recipe import DefectRecipe
-from training.defects.teaching import OTHER_STYLE, TYPES
+from training.defects.teaching import OTHER_STYLE
 from training.judging.figures import Figures
 from training.lessons.few_photos import few, most_frequent, write_table
 from training.lessons.runs import run_of
@@ -188,7 +190,7 @@ def painted_examples(lesson: Lesson, dataset: Dataset, count: int) -> list[Examp
         count: Pictures with at least one defect.
     """
     size, seed = lesson.defect_recipe.size, 5
-    made = examples(dataset.test.paths, 2 * count, TYPES, OTHER_STYLE, size, seed)
+    made = examples(dataset.test.paths, 2 * count, TYPES, OTHER_STYLE, size, seed, grounds=False)
     return [example for example in made if example.painted][:count]
 
 
@@ -214,4 +216,7 @@ def _is_trained(folder: Path) -> bool:
     if not folder.exists():
         return False
     uri = os.environ.get("MLFLOW_TRACKING_URI")
-    return not uri or run_of(uri, load_trained(folder).weights_sha256) is not None
+    try:
+        return not uri or run_of(uri, load_trained(folder).weights_sha256) is not None
+    except MlflowException:  # away: to train again would leave no run either
+        return True
