@@ -5,35 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 import lightning
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
 from imagineai_vision.defect_head import DefectHead
 from imagineai_vision.features import Features
-from training.defects.examples import NO_TYPE, Store
+from training.defects.examples import NO_TYPE
 
 _FOCUS: Final = 2.0
 """The focal loss's gamma: how fast what is known already loses its say."""
 _SURELY_THERE: Final = 8
 """How many of a picture's surest places decide whether the whole of it is taken for defective."""
-
-
-class Examples(Dataset[dict[str, Tensor]]):
-    """Stored examples as tensors."""
-
-    def __init__(self, store: Store) -> None:
-        self._arrays = store.arrays
-
-    def __len__(self) -> int:
-        return len(self._arrays["presence"])
-
-    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """Return a batch; reading the examples in the order they lie in is faster."""
-        places = np.sort(indices)
-        return {name: torch.from_numpy(array[places]) for name, array in self._arrays.items()}
 
 
 class DefectModule(lightning.LightningModule):  # type: ignore[misc]  # lightning is not typed

@@ -14,8 +14,9 @@ class DefectRecipe:
     Attributes:
         seed: Of what is painted, the order and the head's first weights.
         size: Side of the network's input in pixels.
-        examples: Pictures painted for training.
-        epochs: Passes over them.
+        rounds: How many times pictures are painted anew for training.
+        examples: Pictures painted for each round.
+        epochs: Passes over each round's pictures.
         batch: Examples in a batch.
         learning_rate: Highest of the one-cycle schedule.
         edge: Share of a region's peak at which its outline is drawn.
@@ -27,6 +28,7 @@ class DefectRecipe:
 
     seed: int
     size: int
+    rounds: int
     examples: int
     epochs: int
     batch: int
@@ -35,6 +37,11 @@ class DefectRecipe:
     flagged_share: float
     checks: int
     left_out: str = ""
+
+    @property
+    def steps(self) -> int:
+        """Batches of the whole training."""
+        return self.rounds * self.epochs * -(-self.examples // self.batch)
 
     @property
     def kinds(self) -> tuple[str, ...]:

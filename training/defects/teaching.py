@@ -16,7 +16,6 @@ from lightning.pytorch.callbacks.progress import TQDMProgressBar
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from imagineai_vision import picture
 from imagineai_vision.defect_head import DefectHead, DefectMaps
@@ -27,11 +26,12 @@ from training.branch.fitting import quieten
 from training.bundles.passes import Run, compiled
 from training.bundles.pretrained import pretrained
 from training.defects.calibration import defect_rule
-from training.defects.examples import examples, store
+from training.defects.examples import examples
 from training.defects.kinds import TYPES, Style
 from training.defects.measure import Findings, Maps, look
-from training.defects.module import DefectModule, Examples
+from training.defects.module import DefectModule
 from training.defects.recipe import DefectRecipe
+from training.defects.rounds import Rounds
 from training.folders import replacing
 from training.photos.dataset import Dataset
 from training.photos.sources import DataError
@@ -123,19 +123,17 @@ def pretrained_trunk() -> EfficientNetLite0:
 
 
 def _train(head: DefectHead, body: Run, photos: Sequence[Path], recipe: DefectRecipe, work: Path) -> None:
-    painted = examples(photos, recipe.examples, recipe.kinds, Style(), recipe.size, recipe.seed)
-    kept = Examples(store(work, painted, recipe.examples, body))
-    batches = DataLoader(kept, recipe.batch, shuffle=True, collate_fn=lambda batch: batch)
     trainer = lightning.Trainer(
-        max_epochs=recipe.epochs,
+        max_epochs=recipe.rounds * recipe.epochs,
+        reload_dataloaders_every_n_epochs=recipe.epochs,
         callbacks=[TQDMProgressBar()],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
         default_root_dir=work,
     )
-    module = DefectModule(head, recipe.learning_rate, recipe.epochs * len(batches))
-    trainer.fit(module, batches)
+    module = DefectModule(head, recipe.learning_rate, recipe.steps)
+    trainer.fit(module, datamodule=Rounds(photos, body, recipe, work / "round"))
     head.eval().cpu()
 
 

@@ -38,8 +38,14 @@ _FEW_PHOTOS: Final = Source("few", "IMAGINEAI_FEW_PHOTOS", "as that of the photo
 _FEW_LABELS: Final = 5
 _FEW_OF_EACH: Final = 40
 _SMALL: Final[dict[str, Any]] = {"size": 128, "views": 2, "batch": 32, "epochs": 3, "least_steps": 40}
-_SMALL_DEFECTS: Final[dict[str, Any]] = {"examples": 96, "epochs": 16, "checks": 40, "flagged_share": 0.1}
-_FULL_DEFECTS: Final[dict[str, Any]] = {"examples": 800, "checks": 200}
+_SMALL_DEFECTS: Final[dict[str, Any]] = {
+    "rounds": 1,
+    "examples": 96,
+    "epochs": 16,
+    "checks": 40,
+    "flagged_share": 0.1,
+}
+_FULL_DEFECTS: Final[dict[str, Any]] = {"rounds": 1, "examples": 800, "epochs": 8, "checks": 200}
 
 
 @dataclass(frozen=True, slots=True)
