@@ -61,7 +61,19 @@ def colors(rgb: NDArray[np.uint8]) -> tuple[Attribute, ...]:
         one's is its share of the product, as nothing better is known.
     """
     lab = to_lab(_samples(rgb))
-    weights = _foreground(lab)
+    return main_colors(lab, _foreground(lab))
+
+
+def main_colors(lab: Floats, weights: Floats) -> tuple[Attribute, ...]:
+    """Name the main colours of pixels.
+
+    Args:
+        lab: CIE Lab, shape (..., 3).
+        weights: Of each pixel, adding up to more than 0, shape (...).
+
+    Returns:
+        As ``colors`` does.
+    """
     shares = np.bincount(_names(lab).ravel(), weights.ravel(), len(COLORS)) / weights.sum()
     first, second, third = np.argsort(-shares, kind="stable")[:3]
     if shares[first] < _MULTICOLOR_SHARE and shares[third] > shares[first] / 2:

@@ -20,6 +20,7 @@ from training.bundles.pretrained import WEIGHTS_SHA256
 from training.defects.teaching import Taught, load_taught
 from training.folders import replacing
 from training.judging import plots
+from training.judging.catalogue import judge_rendered
 from training.judging.figures import Figures, judge, right_as_served
 from training.judging.model_card import model_card
 from training.judging.scoring import Scored, embed, score
@@ -40,10 +41,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("outputs/prepare"))
     parser.add_argument("--trained", type=Path, default=Path("outputs/train"))
     parser.add_argument("--defects", type=Path, default=Path("outputs/defects"))
+    parser.add_argument("--catalogue", type=Path, help="what the stage catalogue wrote")
     parser.add_argument("--out", type=Path, default=Path("outputs/evaluate"))
     options = parser.parse_args()
     try:
-        figures = evaluate(options.out, options.data, options.trained, options.defects)
+        figures = evaluate(options.out, options.data, options.trained, options.defects, options.catalogue)
     except (DataError, BundleError, OSError) as error:
         sys.stderr.write(f"Nothing was evaluated: {error}\n")
         return 1
@@ -54,7 +56,9 @@ def main() -> int:
     return 0
 
 
-def evaluate(folder: Path, data: Path, trained_folder: Path, defects_folder: Path) -> Figures:
+def evaluate(
+    folder: Path, data: Path, trained_folder: Path, defects_folder: Path, catalogue: Path | None = None
+) -> Figures:
     """Write the bundle, its figures and pictures of them; return the figures.
 
     Args:
@@ -62,6 +66,7 @@ def evaluate(folder: Path, data: Path, trained_folder: Path, defects_folder: Pat
         data: What `prepare` wrote.
         trained_folder: What `train` wrote.
         defects_folder: What `defects` wrote.
+        catalogue: What `catalogue` wrote, where rendered products are to be asked for too.
 
     Raises:
         DataError: What it needs is not there.
@@ -79,12 +84,14 @@ def evaluate(folder: Path, data: Path, trained_folder: Path, defects_folder: Pat
         weights = head.weight.detach().numpy(), head.bias.detach().numpy()
         known = embed(engine, dataset.train), embed(engine, dataset.validation)
         figures = judge(scored, dataset, *known, weights)
-        rewrite_card(bundle, model_card(dataset, figures, trained.recipe, taught.metrics))
-        (partial / METRICS).write_text(json.dumps(figures.as_metrics(), indent=1) + "\n", encoding="utf-8")
+        rendered = judge_rendered(engine, load_dataset(catalogue)) if catalogue else None
+        rewrite_card(bundle, model_card(dataset, figures, trained.recipe, taught.metrics, rendered))
+        metrics = figures.as_metrics() | (rendered.as_metrics() if rendered else {})
+        (partial / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         _draw(partial, scored, dataset)
     files = [*sorted(folder.glob("*.png")), folder / METRICS, folder / BUNDLE / "MODEL_CARD.md"]
     name = os.environ.get("MODEL_NAME", "imagineai")
-    log_results(name, trained.weights_sha256, figures.as_metrics(), files)
+    log_results(name, trained.weights_sha256, metrics, files)
     return figures
 
 

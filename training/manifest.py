@@ -71,7 +71,7 @@ def make(folder: Path, sources: list[Source]) -> None:
         raise DataError(f"no source is there; set {' or '.join(source.variable for source in sources)}.")
     rows, described = [], []
     for source in sources:
-        photos = _listed(source) if source in present else []
+        photos = listed(source.name, source.place) if source.place else []
         rows += photos
         described.append({**asdict(source), "photos": len(photos)})
         state = f"{len(photos)} photos" if source in present else f"absent, as {source.variable} is not set"
@@ -81,13 +81,22 @@ def make(folder: Path, sources: list[Source]) -> None:
         (partial / SOURCES).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
-def _listed(source: Source) -> list[dict[str, str]]:
-    assert source.place  # noqa: S101  # callers ask for present sources alone
-    folder, photos = folder_of(source.place), photos_of(source.place)
+def listed(name: str, place: Path) -> list[dict[str, str]]:
+    """Return the photos of a source with their hashes, as rows of the manifest.
+
+    Args:
+        name: Of the source.
+        place: Its folder or CSV file.
+
+    Raises:
+        DataError: It is not as it must be.
+        OSError: A photo cannot be read.
+    """
+    folder, photos = folder_of(place), photos_of(place)
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(lambda photo: _sha256(folder / photo.path), photos)
         return [
-            {"source": source.name, "sha256": sha256, **asdict(photo)}
+            {"source": name, "sha256": sha256, **asdict(photo)}
             for photo, sha256 in zip(photos, hashes, strict=True)
         ]
 

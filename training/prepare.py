@@ -7,8 +7,10 @@ import csv
 import json
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -62,21 +64,58 @@ def make(folder: Path, manifest: Path, seed: int, validation: float, test: float
     sources = json.loads((manifest / SOURCES).read_text(encoding="utf-8"))
     with (manifest / MANIFEST).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    write(folder, sources, rows, _folders(sources), Shares(seed, validation, test))
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How photos are split.
+
+    Attributes:
+        seed: Of the split.
+        validation: Share of the photos that stop and calibrate a training.
+        test: Share of the photos that judge it.
+        strata: By label, what each split gets its share of; a label that is not named stands for itself.
+    """
+
+    seed: int
+    validation: float
+    test: float
+    strata: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(
+    folder: Path, sources: list[dict[str, Any]], rows: list[Row], folders: dict[str, Path], shares: Shares
+) -> None:
+    """Write a data set of photos.
+
+    Args:
+        folder: Where to; there whole or not at all.
+        sources: As `manifest` describes them.
+        rows: Of the manifest.
+        folders: By source, what its paths are relative to.
+        shares: How the photos are split.
+
+    Raises:
+        DataError: The photos cannot be used as they are.
+        OSError: A file cannot be read or written.
+    """
     if len(rows) > _MOST:
         raise DataError(f"there are {len(rows)} photos, which are more than {_MOST:,}.")
     with replacing(folder) as partial:
         (partial / PICTURES).mkdir()
         findings = Findings()
-        photos = _usable(rows, _folders(sources), partial / PICTURES, findings)
+        photos = _usable(rows, folders, partial / PICTURES, findings)
         groups = _groups(photos, findings)
-        shares = (1 - validation - test, validation, test)
-        splits = split([photo.row["label"] for photo in photos], groups, shares, seed)
+        strata = [shares.strata.get(photo.row["label"], photo.row["label"]) for photo in photos]
+        wanted = (1 - shares.validation - shares.test, shares.validation, shares.test)
+        splits = split(strata, groups, wanted, shares.seed)
         table = [
             _line(photo, photos[group].row["sha256"][:12], name)
             for photo, group, name in zip(photos, groups, splits, strict=True)
         ]
-        _write_table(partial / PHOTOS, table)
-        placed = labels.place(_training_pictures(partial, table))
+        write_table(partial / PHOTOS, table)
+        placed = labels.place(_pictures_by_label(partial, table))
         (partial / LABELS).write_text(json.dumps(placed, indent=1) + "\n", encoding="utf-8")
         write_report(partial, sources, table, photos, findings)
 
@@ -168,15 +207,17 @@ def _line(photo: Inspected, group: str, split_name: str) -> Row:
     return {name: row[name] for name in COLUMNS}
 
 
-def _write_table(path: Path, table: list[Row]) -> None:
+def write_table(path: Path, table: list[Row]) -> None:
+    """Write photos.csv."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
 
 
-def _training_pictures(folder: Path, table: list[Row]) -> dict[str, list[Path]]:
-    pictures: dict[str, list[Path]] = defaultdict(list)
+def _pictures_by_label(folder: Path, table: list[Row]) -> dict[str, list[Path]]:
+    """Return each label's training pictures; none for one that lies in other splits alone."""
+    pictures: dict[str, list[Path]] = {row["label"]: [] for row in table}
     for row in table:
         if row["split"] == "train":
             pictures[row["label"]].append(folder / PICTURES / row["photo"])

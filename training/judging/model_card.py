@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from training.judging.catalogue import Rendered
 from training.judging.figures import Figures
 from training.judging.resampling import Share
 from training.photos.dataset import Dataset
@@ -15,7 +16,11 @@ _TEMPLATE: Final = Path(__file__).with_name("shop_card.md")
 
 
 def model_card(
-    dataset: Dataset, figures: Figures, recipe: Mapping[str, Any], defects: Mapping[str, Any]
+    dataset: Dataset,
+    figures: Figures,
+    recipe: Mapping[str, Any],
+    defects: Mapping[str, Any],
+    rendered: Rendered | None = None,
 ) -> str:
     """Return the card as markdown.
 
@@ -24,6 +29,7 @@ def model_card(
         figures: On the test photos.
         recipe: Parameters of the training.
         defects: Figures of the defect head.
+        rendered: Figures on rendered products, where there are any.
     """
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         train=len(dataset.train),
@@ -40,7 +46,13 @@ def model_card(
         calibration_error=f"{figures.calibration_error:.3f}",
         labels=_parts("label", figures.labels),
         by_source=_parts("source", figures.sources),
-        sources="\n".join(f"- Photos, {name}: {licence}" for name, licence in dataset.sources),
+        rendered=rendered.as_markdown() if rendered else "No rendered products were asked for.\n",
+        sources="\n".join(
+            [
+                *(f"- Photos, {name}: {licence}" for name, licence in dataset.sources),
+                *([f"- Rendered products, to judge by: {rendered.licence}"] if rendered else []),
+            ]
+        ),
         found=_shown(defects["found"]),
         type_right=_shown(defects["type_right"]),
         flagged=f"{defects['good_flagged']:.3f}",

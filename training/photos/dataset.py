@@ -29,12 +29,14 @@ class Photos:
         labels: Index of each photo's label.
         sources: Name of each photo's source.
         groups: Of each photo; what resampling must keep together.
+        colors: Of each photo, of ``vocabulary.COLORS``; empty where it is not known.
     """
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
     sources: tuple[str, ...]
     groups: tuple[str, ...]
+    colors: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -98,4 +100,5 @@ def _split(folder: Path, rows: list[dict[str, str]], labels: tuple[PlacedLabel, 
         labels=tuple(index[row["label"]] for row in chosen),
         sources=tuple(row["source"] for row in chosen),
         groups=tuple(row["group"] for row in chosen),
+        colors=tuple(row["color"] for row in chosen),
     )
