@@ -98,6 +98,7 @@ def _network(shop: ShopLabels, recipe: Recipe) -> ShopNetwork:
         whole=recipe.full,
     )
     network.load_state_dict(pretrained(), strict=False)
+    network.label_head.sharpen(recipe.class_temperature)
     return network.eval()
 
 

@@ -37,6 +37,7 @@ class Recipe:
         full: Whether all of the network is fine-tuned instead of its tail.
         prior: Share of pictures that show a trained label, by which the classes' shares are weighed.
         missed: Share of the photos of trained labels that may be left to ImageNet's head.
+        class_temperature: Of the softmax over ImageNet's classes.
         other_prior: Expected share of pictures that show no product.
         threshold: Probability under which a label that ImageNet alone knows is not answered.
     """
@@ -62,6 +63,7 @@ class Recipe:
     workers: int
     prior: float
     missed: float
+    class_temperature: float
     other_prior: float
     threshold: float
     full: bool = False
