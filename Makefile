@@ -54,8 +54,8 @@ promote: $(READY)  ## Make the challenger the champion, if it passes the gate (V
 rollback: $(READY)  ## Make the newest earlier version that passed the gate the champion again
 	@$(WITH_ENV) $(BIN)/python -m training.rollback
 
-test: $(READY) models  ## Run every test, on a platform of their own
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(READY) models  ## Run every test, on platforms of their own, by two workers (TESTS=path: those alone, by one)
+	@$(BIN)/python -m pytest $(or $(TESTS),-n 2 --no-loadscope-reorder)
 
 fuzz: $(READY) models  ## Let a fuzzer loose on a platform of its own: make fuzz MINUTES=10 (SEED=... again)
 	@FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -s tests/contract/test_fuzz.py tests/contract/test_fuzz_sockets.py

@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests import platforms
+from tests import platforms, sharing
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share the tests among workers so that one alone starts the platform below."""
+    return sharing.FileByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """Stop what a worker that was interrupted had no time to stop."""
+    if not hasattr(session.config, "workerinput") and session.config.getoption("numprocesses", None):
+        platforms.stop_all_below(session.config._tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

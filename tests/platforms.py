@@ -23,6 +23,7 @@ _LEADS_ELSEWHERE = (
     "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "WEBSOCKETS_PER_USER",
 )  # fmt: skip
 _PORTS_A_PLATFORM = 20
+_BASES = range(10_000, 22_000, _PORTS_A_PLATFORM)
 _LAUNCH = (sys.executable, "-m", "imagineai_local")
 
 
@@ -49,8 +50,8 @@ def given_services() -> dict[str, str]:
 
 def free_base() -> int:
     """A first port with all those that a platform needs free behind it."""
-    bases = list(range(10_000, 22_000, _PORTS_A_PLATFORM))
-    random.shuffle(bases)  # several test runs may look at once
+    # Several test runs may look at once, and trainings seed what `random` draws.
+    bases = random.SystemRandom().sample(_BASES, len(_BASES))
     for base in bases:
         if all(_is_free(port) for port in (*range(base, base + _PORTS_A_PLATFORM), base + 10_015)):
             return base
@@ -122,6 +123,13 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _belongs_to(process, home)]
 
 
+def stop_all_below(folder: Path) -> None:
+    """Stop the platforms whose homes lie in a folder."""
+    for home in {home for process in psutil.process_iter() if (home := _home_of(process))}:
+        if home.is_relative_to(folder):
+            down(home)
+
+
 def listening(home: Path) -> list[tuple[str, int]]:
     """Address and port of each listener of this home's platform."""
     return [
@@ -132,9 +140,17 @@ def listening(home: Path) -> list[tuple[str, int]]:
     ]
 
 
+def _home_of(process: psutil.Process) -> Path | None:
+    try:
+        home, _, _ = process.environ().get("IMAGINEAI_PART", "").rpartition(":")
+    except psutil.Error:
+        return None
+    return Path(home) if home else None
+
+
 def _belongs_to(process: psutil.Process, home: Path) -> bool:
     try:
-        marked = process.environ().get("IMAGINEAI_PART", "").startswith(f"{home}:")
+        marked = _home_of(process) == home
         worker = process.name() == "postgres" and Path(process.cwd()) == home / "postgres" / "data"
         return (marked or worker) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -206,7 +206,7 @@ def test_a_token_without_one_of_its_claims_is_refused(anonymous, claims, key, cl
     assert me(anonymous, jwt.encode(claims, key, "HS256")).status_code == 401
 
 
-@pytest.mark.parametrize("subject", [str(uuid.uuid4()), "not an id", "", "' or 1=1"])
+@pytest.mark.parametrize("subject", ["8f1c5a4e-27d9-4b60-9e3a-c50d7b1f6a28", "not an id", "", "' or 1=1"])
 def test_a_token_of_nobody_is_refused(anonymous, claims, key, subject):
     assert me(anonymous, jwt.encode({**claims, "sub": subject}, key, "HS256")).status_code == 401
 

@@ -22,7 +22,7 @@ def storage(env):
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         region_name=env["AWS_DEFAULT_REGION"],
-        config=Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1}),
+        config=Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}),
     )
 
 
