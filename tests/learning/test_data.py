@@ -11,18 +11,22 @@ import sys
 import pytest
 from PIL import Image
 
+import training.manifest
+import training.prepare
 from tests.learning.drawn import draw, draw_folder
 from training.photos import duplicates, labels, splits
 from training.photos.data_report import COLUMNS
 from training.photos.sources import DataError
 
+VARIABLES = ("IMAGINEAI_PHOTOS", "IMAGINEAI_DATA")
 SOURCES = (
     "--source", "clothing", "IMAGINEAI_PHOTOS", "CC0 1.0", "--source", "own", "IMAGINEAI_DATA", "their own",
 )  # fmt: skip
 
 
-def stage(name, *arguments, repository, preexec_fn=None, **variables):
-    environment = {k: v for k, v in os.environ.items() if k not in ("IMAGINEAI_PHOTOS", "IMAGINEAI_DATA")}
+def process(name, *arguments, repository, preexec_fn=None, **variables):
+    """Run a stage as DVC does, in a process of its own."""
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     return subprocess.run(
         [sys.executable, "-m", f"training.{name}", *map(str, arguments)],
         cwd=repository, env=environment | variables, capture_output=True, text=True, timeout=120,
@@ -31,18 +35,46 @@ def stage(name, *arguments, repository, preexec_fn=None, **variables):
 
 
 @pytest.fixture
-def prepare(repository, tmp_path):
+def stage(repository, capfd):
+    """Run a stage's command in this process, which has loaded PyTorch already."""
+
+    def run(module, *arguments, **variables):
+        words = [module.__name__, *map(str, arguments)]
+        capfd.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in VARIABLES:
+                patch.delenv(variable, raising=False)
+            for variable, value in variables.items():
+                patch.setenv(variable, value)
+            patch.setattr(sys, "argv", words)
+            patch.chdir(repository)
+            returncode = module.main()
+        return subprocess.CompletedProcess(words, returncode, *capfd.readouterr())
+
+    return run
+
+
+def manifest_of(out):
+    return ("--out", out / "manifest", *SOURCES)
+
+
+def prepare_of(out):
+    return (
+        "--manifest", out / "manifest", "--out", out / "prepare", "--seed", 1,
+        "--validation", 0.12, "--test", 0.18,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def prepare(stage, tmp_path):
     """Run both stages on a place; the answer is the folder with the data set."""
 
     def run(place, **variables):
         variables = {"IMAGINEAI_DATA": str(place)} | variables
         out = tmp_path / "outputs"
-        done = stage("manifest", "--out", out / "manifest", *SOURCES, repository=repository, **variables)
+        done = stage(training.manifest, *manifest_of(out), **variables)
         assert done.returncode == 0, done.stderr
-        done = stage(
-            "prepare", "--manifest", out / "manifest", "--out", out / "prepare", "--seed", 1,
-            "--validation", 0.12, "--test", 0.18, repository=repository, **variables,
-        )  # fmt: skip
+        done = stage(training.prepare, *prepare_of(out), **variables)
         assert done.returncode == 0, done.stderr
         return out / "prepare"
 
@@ -50,21 +82,21 @@ def prepare(repository, tmp_path):
 
 
 @pytest.fixture
-def refusal(repository, tmp_path):
+def refusal(stage, repository, tmp_path):
     """Run a stage on a place that it must refuse; the answer is its sentence."""
 
     def run(place, last="manifest", preexec_fn=None):
         out = tmp_path / "outputs"
-        done = stage(
-            "manifest", "--out", out / "manifest", *SOURCES, repository=repository, IMAGINEAI_DATA=str(place)
-        )
+        done = stage(training.manifest, *manifest_of(out), IMAGINEAI_DATA=str(place))
         if last == "prepare":
             assert done.returncode == 0, done.stderr
-            done = stage(
-                "prepare", "--manifest", out / "manifest", "--out", out / "prepare", "--seed", 1,
-                "--validation", 0.12, "--test", 0.18, repository=repository, IMAGINEAI_DATA=str(place),
-                preexec_fn=preexec_fn,
-            )  # fmt: skip
+            variables = {"IMAGINEAI_DATA": str(place)}
+            if preexec_fn is None:
+                done = stage(training.prepare, *prepare_of(out), **variables)
+            else:
+                done = process(
+                    "prepare", *prepare_of(out), repository=repository, preexec_fn=preexec_fn, **variables
+                )
         assert done.returncode == 1, done.stdout
         assert not list(out.glob(f"{last}*")), "something half written is there"
         sentence = done.stderr.split("\r")[-1].strip().splitlines()[-1]
@@ -123,10 +155,11 @@ def test_a_csv_brings_its_columns_along(prepare, tmp_path):
 
 def test_the_same_photos_give_the_same_data_set(prepare, tmp_path):
     place = draw_folder(tmp_path / "photos", each=5)
-    files = [
-        (prepare(place) / name).read_bytes() for name in ("photos.csv", "report.json", "labels.json") * 2
-    ]
-    assert files[:3] == files[3:]
+    first, second = (
+        [(prepared / name).read_bytes() for name in ("photos.csv", "report.json", "labels.json")]
+        for prepared in (prepare(place) for _ in range(2))
+    )
+    assert first == second
 
 
 def test_no_output_names_a_folder_of_this_machine(prepare, tmp_path):
@@ -237,7 +270,7 @@ def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(refusal, tmp_path
 
 
 def test_without_any_source_the_variables_are_named(repository, tmp_path):
-    done = stage("manifest", "--out", tmp_path / "m", *SOURCES, repository=repository)
+    done = process("manifest", "--out", tmp_path / "m", *SOURCES, repository=repository)
     assert (done.returncode, done.stderr) == (
         1, "No manifest was written: no source is there; set IMAGINEAI_PHOTOS or IMAGINEAI_DATA.\n"
     )  # fmt: skip

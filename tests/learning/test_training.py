@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ SMALL = Recipe(
     other_prior=0.05, threshold=0.02,
 )  # fmt: skip
 
+PATIENCE_S = 400
+
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
@@ -49,11 +52,29 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(prepared, tmp_path_factory):
-    """A training that nothing interrupted."""
+def unbroken(prepared, tmp_path_factory):
+    """A training that nothing interrupted, with MLflow out of reach: its folder, and what it said."""
+    # By command: the number of threads decides the last bit, and other tests set it in this process.
     folder = tmp_path_factory.mktemp("whole")
-    train(folder / "train", prepared, folder / "work", SMALL)
-    return folder / "train"
+    shown = run_to_the_end(folder, prepared, SMALL, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    return folder, shown
+
+
+@pytest.fixture(scope="module")
+def whole(unbroken):
+    """What that training made."""
+    return unbroken[0] / "train"
+
+
+@pytest.fixture(scope="module")
+def logged(prepared, tmp_path_factory):
+    """The same training with MLflow in reach: its folder, and where MLflow has its runs."""
+    folder = tmp_path_factory.mktemp("logged")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    # Without a place for them, artifacts would go below the working directory.
+    MlflowClient(uri).create_experiment("drawn", artifact_location=str(folder / "artifacts"))
+    run_to_the_end(folder, prepared, SMALL, MLFLOW_TRACKING_URI=uri, MODEL_NAME="drawn")
+    return folder / "train", uri
 
 
 def command(folder, prepared, recipe, **variables):
@@ -69,6 +90,17 @@ def command(folder, prepared, recipe, **variables):
         ],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def run_to_the_end(folder, prepared, recipe, **variables):
+    """Run the stage to its good end; gives what it said."""
+    training = command(folder, prepared, recipe, **variables)
+    try:
+        _, shown = training.communicate(timeout=PATIENCE_S)
+    finally:
+        training.kill()
+    assert training.returncode == 0, shown
+    return shown
 
 
 def weights(folder):
@@ -90,35 +122,29 @@ def test_the_branch_has_learned_the_labels(whole, prepared):
     assert not torch.equal(trained.network.branch.top.conv.weight, trained.network.trunk.top.conv.weight)
 
 
-def test_the_same_seed_gives_the_same_weights(whole, prepared, tmp_path):
-    train(tmp_path / "train", prepared, tmp_path / "work", SMALL)
-    assert weights(tmp_path / "train") == weights(whole)
+def test_the_same_seed_gives_the_same_weights(whole, logged):
+    again, _ = logged
+    assert weights(again) == weights(whole)
 
 
-def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(prepared, tmp_path):
-    # By command as well: the number of threads decides the last bit, and other tests set it in this process.
-    unbroken = command(tmp_path / "unbroken", prepared, SMALL)
-    _, shown = unbroken.communicate(timeout=200)
-    assert unbroken.returncode == 0, shown
+def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(whole, prepared, tmp_path):
     first = command(tmp_path, prepared, SMALL)
     checkpoints = tmp_path / "work" / "checkpoints"
-    until(lambda: first.poll() is not None or any(checkpoints.rglob("last.ckpt")), "a checkpoint", 200)
+    until(lambda: first.poll() is not None or any(checkpoints.rglob("last.ckpt")), "a checkpoint", PATIENCE_S)
     first.send_signal(signal.SIGKILL)
     _, shown = first.communicate()
     assert first.returncode == -signal.SIGKILL, shown
     assert not (tmp_path / "train").exists()
     cache = next((tmp_path / "work" / "features").rglob("train.npy"))
     written = cache.stat().st_mtime_ns
-    second = command(tmp_path, prepared, SMALL)
-    _, shown = second.communicate(timeout=200)
-    assert second.returncode == 0, shown
+    shown = run_to_the_end(tmp_path, prepared, SMALL)
     assert "Epoch 0:" not in shown
     assert cache.stat().st_mtime_ns == written
-    assert weights(tmp_path / "train") == weights(tmp_path / "unbroken" / "train")
+    assert weights(tmp_path / "train") == weights(whole)
 
 
-def test_a_cache_cut_short_is_gone_on_with(whole, prepared, tmp_path):
-    train(tmp_path / "train", prepared, tmp_path / "work", replace(SMALL, epochs=1))
+def test_a_cache_cut_short_is_gone_on_with(unbroken, prepared, tmp_path):
+    shutil.copytree(unbroken[0] / "work", tmp_path / "work")
     cache = next((tmp_path / "work" / "features").rglob("train.npy"))
     expected = cache.read_bytes()
     stored = np.lib.format.open_memmap(cache, mode="r+")
@@ -132,27 +158,21 @@ def test_a_cache_cut_short_is_gone_on_with(whole, prepared, tmp_path):
     assert (np.abs(restored - whole_again) <= 1).mean() > 0.999
 
 
-def test_without_mlflow_a_sentence_says_so_and_the_training_goes_on(prepared, tmp_path):
-    short = replace(SMALL, epochs=1)
-    away = command(tmp_path, prepared, short, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    _, shown = away.communicate(timeout=200)
-    assert away.returncode == 0, shown
+def test_without_mlflow_a_sentence_says_so_and_the_training_goes_on(unbroken):
+    folder, shown = unbroken
     assert "The training is not logged: MLflow at http://127.0.0.1:9 cannot be reached.\n" in shown
-    assert (tmp_path / "train" / "network.json").is_file()
+    assert (folder / "train" / "network.json").is_file()
 
 
-def test_mlflow_gets_one_run_with_parameters_losses_and_hashes(prepared, tmp_path, monkeypatch):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MODEL_NAME", "drawn")
-    train(tmp_path / "train", prepared, tmp_path / "work", replace(SMALL, epochs=1))
+def test_mlflow_gets_one_run_with_parameters_losses_and_hashes(logged, prepared):
+    trained, uri = logged
     client = MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("drawn").experiment_id])
     assert run.data.params["tail_rate"] == "0.0005"
     assert {"train_loss", "validation_loss", "validation_accuracy"} <= set(run.data.metrics)
-    assert run.data.tags["weights.sha256"] == load_trained(tmp_path / "train").weights_sha256
+    assert run.data.tags["weights.sha256"] == load_trained(trained).weights_sha256
     assert run.data.tags["data.sha256"] == load_dataset(prepared).sha256
-    assert run.info.run_id not in (tmp_path / "train" / "network.json").read_text()
+    assert run.info.run_id not in (trained / "network.json").read_text()
 
 
 def test_all_of_the_network_can_be_fine_tuned(prepared, tmp_path):

@@ -30,15 +30,24 @@ def test_clients_that_never_finish_their_head_starve_nobody(platform, connect):
     assert httpx.get(f"{platform.url}/health", timeout=10).status_code == 200
 
 
-def test_a_head_that_does_not_end_is_not_waited_for(connect):
-    slow = connect()
-    slow.send(b"GET /health HTTP/1.1\r\nHost: ")
+@pytest.fixture(scope="module")
+def waiting(platform):
+    """A connection with half a head and one that says nothing, opened together, as each is let go late."""
+    half, silent = Connection(platform.url), Connection(platform.url)
+    half.send(b"GET /health HTTP/1.1\r\nHost: ")
+    yield half, silent
+    half.close()
+    silent.close()
 
-    assert slow.is_closed()
+
+def test_a_head_that_does_not_end_is_not_waited_for(waiting):
+    half, _ = waiting
+    assert half.is_closed()
 
 
-def test_a_connection_that_says_nothing_is_not_kept(connect):
-    assert connect().is_closed()
+def test_a_connection_that_says_nothing_is_not_kept(waiting):
+    _, silent = waiting
+    assert silent.is_closed()
 
 
 def test_a_head_without_bound_is_not_read_on(connect):
