@@ -5,6 +5,7 @@ from xdist.scheduler import LoadScopeScheduling
 ON_THE_SHARED_PLATFORM = (
     "tests/contract/",
     "tests/notebooks/",
+    "tests/system/test_bundles_by_s3.py",
     "tests/system/test_metrics.py",
     "tests/system/test_slow_clients.py",
     "tests/system/test_whole_platform.py",

@@ -49,6 +49,7 @@ SMALL = {
 TAUGHT = DefectRecipe(
     seed=1,
     size=192,
+    rounds=1,
     examples=64,
     epochs=1,
     batch=16,
@@ -220,6 +221,7 @@ def test_on_real_photos_a_short_training_beats_ridge_on_frozen_features(photos, 
         workers=0,
         prior=0.05,
         missed=0.02,
+        class_temperature=0.5,
         other_prior=0.05,
         threshold=0.02,
     )

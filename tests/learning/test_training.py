@@ -33,6 +33,7 @@ SMALL = Recipe(
     seed=1, size=96, served_size=96, views=2, epochs=3, least_steps=0, batch=8, tail_rate=5e-4,
     head_rate=5e-3, weight_decay=0.02, smoothing=0.1, mixup=0.2, dropout=0.2, patience=5,
     accelerator="cpu", devices="1", strategy="auto", precision="32-true", workers=0, prior=0.05, missed=0.02,
+    class_temperature=0.5,
     other_prior=0.05, threshold=0.02,
 )  # fmt: skip
 
