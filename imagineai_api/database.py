@@ -48,6 +48,9 @@ class Database:
             connect_args={**_connect_args(settings), "async_creator_fn": self._open},
         )
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -59,6 +62,12 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection without a transaction, for single statements that only read."""
         async with _translated(), self._connected(self._reads) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection whose statements all see what the first of them saw; they only read."""
+        async with _translated(), self._connected(self._snapshots) as connection, connection.begin():
             yield connection
 
     async def check(self) -> None:
@@ -139,9 +148,15 @@ async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+async def _snapshot(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with request.app.state.database.snapshot() as connection:
+        yield connection
+
+
 # scope="function": the commit comes before the answer, so that no 201 is sent for a row that is lost.
 Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
 Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
 
 
 def _upgrade(connection: Connection) -> None:

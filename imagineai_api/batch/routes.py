@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from imagineai_api import events, request_log
 from imagineai_api.batch import service as batch
 from imagineai_api.batch.schemas import BatchRequest
-from imagineai_api.database import Reading, Transaction
+from imagineai_api.database import Snapshot, Transaction
 from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
@@ -54,9 +54,9 @@ async def create_batch(user: SignedIn, transaction: Transaction, body: BatchRequ
 @router.get(
     "/{job_id}", summary="Get a batch job", responses=errors(401, 404, 422, per_minute=PER_MINUTE, says=SAYS)
 )
-async def get_batch(job_id: UUID, user: SignedIn, reading: Reading) -> ProcessingJobResponse:
+async def get_batch(job_id: UUID, user: SignedIn, snapshot: Snapshot) -> ProcessingJobResponse:
     """Give one job with all its steps."""
-    return ProcessingJobResponse.model_validate(await jobs.get(reading, user.id, job_id))
+    return ProcessingJobResponse.model_validate(await jobs.get(snapshot, user.id, job_id))
 
 
 @router.delete(

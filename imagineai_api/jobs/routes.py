@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from imagineai_api.database import Reading
+from imagineai_api.database import Reading, Snapshot
 from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.jobs import service as jobs
@@ -37,6 +37,6 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", summary="Get a job", responses=errors(401, 404, 422, says=SAYS))
-async def get_job(job_id: UUID, user: SignedIn, reading: Reading) -> ProcessingJobResponse:
+async def get_job(job_id: UUID, user: SignedIn, snapshot: Snapshot) -> ProcessingJobResponse:
     """Give one job with all its steps."""
-    return ProcessingJobResponse.model_validate(await jobs.get(reading, user.id, job_id))
+    return ProcessingJobResponse.model_validate(await jobs.get(snapshot, user.id, job_id))

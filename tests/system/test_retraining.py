@@ -12,7 +12,7 @@ from tests import platforms
 from tests.learning import drawings
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTER = ROOT / "models" / "starter"
+RELEASED = ROOT / "models" / "shop"
 PIPELINE = """
 stages:
   evaluate:
@@ -40,8 +40,8 @@ def platform(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def better(tmp_path_factory):
-    """A bundle of the starter's labels that is right and sure about the drawings."""
-    return drawings.vary(STARTER, tmp_path_factory.mktemp("better") / "bundle", {})
+    """A bundle of the released labels that is right and sure about the drawings."""
+    return drawings.vary(RELEASED, tmp_path_factory.mktemp("better") / "bundle", {})
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_with_nothing_new_nothing_is_promoted(prefect, pipeline, better, champio
 
 
 def test_what_is_worse_is_refused_and_the_run_says_why(prefect, pipeline, champion, tmp_path):
-    worse = drawings.vary(STARTER, tmp_path / "worse", {"ball": "envelope", "envelope": "ball"})
+    worse = drawings.vary(RELEASED, tmp_path / "worse", {"ball": "envelope", "envelope": "ball"})
     run = prefect.start(pipeline(worse))
     assert prefect.ended(run)["type"] == "COMPLETED", prefect.log(run)
     assert "It may be worse than the champion" in prefect.log(run)

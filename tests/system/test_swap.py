@@ -20,7 +20,7 @@ from tests import platforms
 from tests.contract.wire import small_photo
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTER = ROOT / "models" / "starter"
+RELEASED = ROOT / "models" / "shop"
 CLIENTS = 4
 NEVER_S = "100000"
 """Between two looks at the alias: what is followed within this test was told by MLflow's webhook."""
@@ -89,7 +89,7 @@ def second_version(service, tmp_path_factory):
 
 
 def varied(folder, **fields):
-    shutil.copytree(STARTER, folder)
+    shutil.copytree(RELEASED, folder)
     document = json.loads((folder / DOCUMENT).read_text()) | fields
     seal(folder, {key: value for key, value in document.items() if key != "files"})
     return folder
@@ -97,7 +97,7 @@ def varied(folder, **fields):
 
 def dishonest(folder):
     """A bundle whose golden outputs are not those of its network."""
-    shutil.copytree(STARTER, folder)
+    shutil.copytree(RELEASED, folder)
     with np.load(folder / GOLDEN) as golden:
         arrays = dict(golden)
     arrays["label_logits"] = arrays["label_logits"] + 1
