@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from imagineai_vision.bundle import digest, open_bundle
 
@@ -30,7 +31,7 @@ def run(clone, *command):
 def test_dvc_pull_on_a_fresh_clone_brings_a_good_bundle(clone, starter):
     pulled = run(clone, *DVC, "pull", "--quiet", "models.dvc")
     assert pulled.returncode == 0, pulled.stderr
-    open_bundle(clone / "models" / "starter")
+    assert open_bundle(clone / "models" / "shop").defect_rule is not None
     assert digest(clone / "models" / "starter") == digest(starter)
     assert run(clone, "git", "status", "--porcelain").stdout == ""
 
@@ -41,6 +42,15 @@ def test_the_released_bundle_is_what_the_pipeline_made(clone):
     assert digest(clone / "outputs" / "starter") == digest(clone / "models" / "starter")
     status = run(clone, *DVC, "status", "starter")
     assert "up to date" in status.stdout, status.stdout
+
+
+def test_the_released_shop_bundle_was_made_with_the_parameters_that_are_committed(repository):
+    card = open_bundle(repository / "models" / "shop").card
+    parameters = yaml.safe_load((repository / "params.yaml").read_text())
+    elsewhere = {name: parameters["starter"][name] for name in ("other_prior", "threshold")}
+    assert card["recipe"] == parameters["train"] | elsewhere
+    assert card["defects"]["edge"] == parameters["defects"]["edge"]
+    assert card["input"]["size"] == parameters["train"]["served_size"]
 
 
 def test_the_release_stays_small(repository):
