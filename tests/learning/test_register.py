@@ -16,6 +16,7 @@ from imagineai_api.settings import Settings
 from imagineai_vision.bundle import MODEL_CARD, digest
 from tests.vision import files
 from training import register
+from training.bundles.pack import rewrite_card
 
 # MLflow warns of its own deprecations and of type hints that it reads all the same.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -54,6 +55,19 @@ def test_the_starter_becomes_version_one_and_champion_with_its_card(client, star
     assert version.tags["bundle.sha256"] == digest(starter)
     assert version.description == (starter / MODEL_CARD).read_text()
     assert "champion" in client.get_registered_model("fresh").description
+
+
+def test_a_card_longer_than_mlflow_holds_is_cut_and_says_where_the_rest_is(client, starter, tmp_path):
+    folder = shutil.copytree(starter, tmp_path / "talkative")
+    card = "# A long card\n\n" + "A line that says nothing much.\n" * 300
+    rewrite_card(folder, card)
+    version = register.register(folder, "talkative").version
+    described = client.get_model_version("talkative", version).description
+    kept, _, rest = described.rpartition("\n\n")
+    assert len(described) <= 5000
+    assert len(kept) > 4000
+    assert card.startswith(kept + "\n")
+    assert MODEL_CARD in rest
 
 
 def test_a_second_call_does_nothing(client, starter, other_bundle):

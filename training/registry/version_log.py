@@ -26,6 +26,8 @@ _DESCRIPTION: Final = (
     "API serves; moving the alias swaps it without a restart. Each version's description is its model card."
 )
 _METRICS_A_CALL: Final = 500
+_LONGEST_DESCRIPTION: Final = 5000
+"""Of a version, in characters: MLflow's databases hold no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,12 @@ def log_version(client: Any, folder: Path, name: str, sha256: str, origin: Origi
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version = client.create_model_version(
-        name, source.model_uri, run.info.run_id, tags=tags, description=card, model_id=source.model_id
+        name,
+        source.model_uri,
+        run.info.run_id,
+        tags=tags,
+        description=_described(card),
+        model_id=source.model_id,
     )
     return str(version.version)
 
@@ -76,6 +83,15 @@ def _training_run(client: Any, experiment: str, origin: Origin) -> str | None:
     marked = f"tags.`{WEIGHTS_TAG}` = '{origin.weights_sha256}'"
     found = client.search_runs([experiment], marked, max_results=1)
     return str(found[0].info.run_id) if found else None
+
+
+def _described(card: str) -> str:
+    """Cut a card to what MLflow takes as a description, at the end of a line, and say where the rest is."""
+    if len(card) <= _LONGEST_DESCRIPTION:
+        return card
+    rest = f"\n\nThe rest stands in {MODEL_CARD} of the version's artifacts."
+    whole_lines, _, _ = card[: _LONGEST_DESCRIPTION - len(rest)].rpartition("\n")
+    return whole_lines + rest
 
 
 def _log_model(folder: Path) -> Any:

@@ -130,12 +130,12 @@ def _record(rows: list[dict[str, str]], broken: list[Broken], listed: list[Liste
 
 
 def licence_line(listed: list[Listed]) -> str:
-    """Return licences and authors of 3D models as a line for people; empty where there are none."""
-    parts = []
-    for licence in sorted({one.licence for one in listed}):
-        authors = sorted({one.author for one in listed if one.licence == licence})
-        parts.append(f"{licence} ({', '.join(authors)})")
-    return "3D models of Sweet Home 3D's catalogues: " + "; ".join(parts) if parts else ""
+    """Return the licences of 3D models as a line for people; empty where there are none."""
+    if not listed:
+        return ""
+    licences = ", ".join(sorted({one.licence for one in listed}))
+    authors = len({one.author for one in listed})
+    return f"3D models of Sweet Home 3D's catalogues, {licences}; their {authors} authors stand in {LICENCES}"
 
 
 def _sentence(rows: list[dict[str, str]], broken: list[Broken], listed: list[Listed]) -> str:
