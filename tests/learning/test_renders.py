@@ -211,7 +211,10 @@ def test_a_3d_model_never_lies_in_two_splits(rendered, tmp_path):
     assert len(splits) == 16
     assert all(len(found) == 1 for found in splits.values())
     assert {"train", "test"} <= set().union(*splits.values())
-    assert "CC BY 3.0 (Ada)" in (tmp_path / "catalogue" / "report.md").read_text()
+    assert (
+        "CC BY 3.0; their 1 authors stand in licences.csv"
+        in (tmp_path / "catalogue" / "report.md").read_text()
+    )
 
 
 def test_a_broken_3d_model_is_named_and_left_out(rendered, tmp_path):
