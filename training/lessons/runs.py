@@ -6,7 +6,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from training.registry.model_versions import WEIGHTS_TAG, model_name
+from training.registry.model_versions import model_name, training_run
 
 
 def run_of(uri: str, weights_sha256: str) -> Any | None:
@@ -23,9 +23,7 @@ def run_of(uri: str, weights_sha256: str) -> Any | None:
     experiment = client.get_experiment_by_name(model_name())
     if experiment is None:
         return None
-    wanted = f"tags.`{WEIGHTS_TAG}` = '{weights_sha256}'"
-    found = client.search_runs([experiment.experiment_id], wanted, max_results=1)
-    return found[0] if found else None
+    return training_run(client, experiment.experiment_id, weights_sha256)
 
 
 def curves(uri: str, run: Any) -> dict[str, list[float]]:

@@ -56,6 +56,18 @@ def connect() -> Any:
     return MlflowClient()
 
 
+def training_run(client: Any, experiment: str, weights_sha256: str) -> Any | None:
+    """Return the run that `train` marked with the hash of its weights; None where MLflow was away then.
+
+    Args:
+        client: Of MLflow.
+        experiment: Its id.
+        weights_sha256: Of the trained weights.
+    """
+    found = client.search_runs([experiment], f"tags.`{WEIGHTS_TAG}` = '{weights_sha256}'", max_results=1)
+    return found[0] if found else None
+
+
 def versions(client: Any, name: str) -> list[Any]:
     """List all versions of a model; none where there is no such model."""
     return list(client.search_model_versions(f"name = '{name}'"))

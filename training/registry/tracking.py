@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import MLFlowLogger
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from training.registry.model_versions import WEIGHTS_TAG
+from training.registry.model_versions import WEIGHTS_TAG, training_run
 
 
 class TrainingLog(MLFlowLogger):  # type: ignore[misc]  # lightning is not typed
@@ -81,11 +81,8 @@ def log_results(name: str, weights_sha256: str, metrics: dict[str, float], files
 def _run(client: Any, name: str, weights_sha256: str) -> str:
     experiment = client.get_experiment_by_name(name)
     number = experiment.experiment_id if experiment else client.create_experiment(name)
-    found = client.search_runs([number], f"tags.`{WEIGHTS_TAG}` = '{weights_sha256}'", max_results=1)
-    run = (
-        found[0]
-        if found
-        else client.create_run(number, run_name="evaluate", tags={WEIGHTS_TAG: weights_sha256})
+    run = training_run(client, number, weights_sha256) or client.create_run(
+        number, run_name="evaluate", tags={WEIGHTS_TAG: weights_sha256}
     )
     return str(run.info.run_id)
 

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 import imagineai_vision
 from imagineai_vision.bundle import MODEL_CARD
-from training.registry.model_versions import DIGEST_TAG, WEIGHTS_TAG
+from training.registry.model_versions import DIGEST_TAG, training_run
 
 METRICS: Final = "metrics.json"
 
@@ -54,8 +54,10 @@ def log_version(client: Any, folder: Path, name: str, sha256: str, origin: Origi
     card = (folder / MODEL_CARD).read_text(encoding="utf-8")
     tags = {DIGEST_TAG: sha256, **_git_tags(), **origin.tags}
     experiment = mlflow.set_experiment(name).experiment_id
-    training = _training_run(client, experiment, origin)
-    with mlflow.start_run(run_id=training, run_name=f"register {folder.name}") as run:
+    marked = origin.weights_sha256 and training_run(client, experiment, origin.weights_sha256)
+    with mlflow.start_run(
+        run_id=marked.info.run_id if marked else None, run_name=f"register {folder.name}"
+    ) as run:
         mlflow.set_tags(tags)
         source = _log_model(folder)
         for title, reports in origin.reports.items():
@@ -74,15 +76,6 @@ def log_version(client: Any, folder: Path, name: str, sha256: str, origin: Origi
         model_id=source.model_id,
     )
     return str(version.version)
-
-
-def _training_run(client: Any, experiment: str, origin: Origin) -> str | None:
-    """Return the run that `train` marked with the hash of its weights; None where MLflow was away then."""
-    if origin.weights_sha256 is None:
-        return None
-    marked = f"tags.`{WEIGHTS_TAG}` = '{origin.weights_sha256}'"
-    found = client.search_runs([experiment], marked, max_results=1)
-    return str(found[0].info.run_id) if found else None
 
 
 def _described(card: str) -> str:
