@@ -111,8 +111,9 @@ def _foreground(lab: Floats) -> Floats:
     is_edge[depth:-depth, depth:-depth] = False
     middle = slice(height // 3, -(height // 3)), slice(width // 3, -(width // 3))
     is_background = np.zeros((height, width), bool)
-    for tone in _main_tones(lab[is_edge]):
-        is_tone = ((lab - tone) ** 2).sum(axis=2) < _TONE_RADIUS**2
+    planes = np.ascontiguousarray(np.moveaxis(lab, -1, 0))
+    for tone in _main_tones(planes[:, is_edge]):
+        is_tone = _squares(planes, tone) < _TONE_RADIUS**2
         # A product that fills the frame touches the border too, but then it holds the middle.
         if is_tone[is_edge].mean() > is_tone[middle].mean():
             is_background |= is_tone
@@ -121,15 +122,26 @@ def _foreground(lab: Floats) -> Floats:
 
 
 def _main_tones(edge: Floats) -> list[Floats]:
-    """Return the Lab means of the tones that make up most of the border, found greedily."""
+    """Return the Lab means of the tones that make up most of the border, found greedily.
+
+    Args:
+        edge: Lab of the border's N pixels, shape (3, N).
+    """
     tones: list[Floats] = []
     rest = edge
-    while len(tones) < 4 and len(rest) > 0.12 * len(edge):
-        distances = ((rest - np.median(rest, axis=0)) ** 2).sum(axis=1)
+    while len(tones) < 4 and rest.shape[1] > 0.12 * edge.shape[1]:
+        distances = _squares(rest, np.median(rest, axis=1))
         is_near = distances <= max(_TONE_RADIUS**2, float(np.quantile(distances, 0.2)))
-        tones.append(rest[is_near].mean(axis=0))
-        rest = rest[~is_near]
+        tones.append(rest[:, is_near].mean(axis=1))
+        rest = rest[:, ~is_near]
     return tones
+
+
+def _squares(planes: Floats, tone: Floats) -> Floats:
+    """Return the squared distances of Lab planes, shape (3, ...), from one tone."""
+    lightness, a, b = (plane - value for plane, value in zip(planes, tone, strict=True))
+    squares: Floats = lightness * lightness + a * a + b * b
+    return squares
 
 
 def _names(lab: Floats) -> NDArray[np.intp]:
@@ -138,17 +150,20 @@ def _names(lab: Floats) -> NDArray[np.intp]:
     gain = min(_MOST_GAIN, max(1.0, _WHITE_LIGHTNESS / brightest))
     lightness = lab[..., 0] * gain
     chroma = np.hypot(lab[..., 1], lab[..., 2])
-    hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360
-    gray = _gray_chroma()[hue.astype(np.intp)]
-    # In the dark, and where it is nearly white, a tint is noise or the lamp's.
-    gray = gray * np.where(lightness < 26, 1.5, 1.0)
-    plain = np.select((lightness < 30, lightness > 77), (COLORS.index("black"), COLORS.index("white")), _GRAY)
-    return np.where(chroma < gray, plain, _hue_names(lightness, chroma, hue))
+    hue = (np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360).astype(np.intp)
+    # In the dark a tint is noise or the lamp's.
+    gray = _gray_chroma()[hue] * np.where(lightness < 26, 1.5, 1.0)
+    names = np.full(hue.shape, _GRAY)
+    names[lightness > 77] = COLORS.index("white")
+    names[lightness < 30] = COLORS.index("black")
+    is_tinted = chroma >= gray
+    names[is_tinted] = _hue_names(lightness[is_tinted], chroma[is_tinted], hue[is_tinted])
+    return names
 
 
-def _hue_names(lightness: Floats, chroma: Floats, hue: Floats) -> NDArray[np.intp]:
-    ends, least_lightness, least_chroma, names = _hue_table()
-    group = np.searchsorted(ends, hue, side="right")
+def _hue_names(lightness: Floats, chroma: Floats, hue: NDArray[np.intp]) -> NDArray[np.intp]:
+    groups, least_lightness, least_chroma, names = _hue_table()
+    group = groups[hue]
     holds = (lightness[..., None] >= least_lightness[group]) & (chroma[..., None] >= least_chroma[group])
     named: NDArray[np.intp] = names[group, holds.argmax(axis=-1)]
     return named
@@ -163,13 +178,14 @@ def _gray_chroma() -> Floats:
 
 @cache
 def _hue_table() -> tuple[NDArray[np.intp], Floats, Floats, NDArray[np.intp]]:
-    """Return ``_HUES`` as arrays: ends (G - 1,), least lightness, least chroma and name (G, rules)."""
+    """Return ``_HUES`` as arrays: a whole degree's group (361,); lightness, chroma and name (G, rules)."""
     most = max(len(rules) for _, rules in _HUES)
     padded = [rules + rules[-1:] * (most - len(rules)) for _, rules in _HUES]
     lightness = np.array([[rule[0] for rule in rules] for rules in padded], np.float32)
     chroma = np.array([[rule[1] for rule in rules] for rules in padded], np.float32)
     names = np.array([[COLORS.index(rule[2]) for rule in rules] for rules in padded], np.intp)
-    return np.array([end for end, _ in _HUES[:-1]], np.intp), lightness, chroma, names
+    groups = np.searchsorted([end for end, _ in _HUES[:-1]], np.arange(361), side="right")
+    return groups, lightness, chroma, names
 
 
 @cache

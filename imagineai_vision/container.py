@@ -33,6 +33,7 @@ class Container:
         height: Stored height in pixels.
         orientation: The EXIF orientation, 1 (upright) to 8.
         data: The file without its metadata, and without all frames but the first of a GIF.
+        profile: The ICC profile that its colours are meant by; empty where it has none.
     """
 
     format: str
@@ -40,6 +41,7 @@ class Container:
     height: int
     orientation: int
     data: bytes
+    profile: bytes = b""
 
 
 def exif_orientation(exif: bytes) -> int:

@@ -1,52 +1,46 @@
 """One picture's bytes in, one prediction out: a bundle loaded, proven and ready.
 
-On CPUs ONNX Runtime computes in the calling thread and torch is never imported; on CUDA devices torch does.
+Two placements compute, chosen as the engine opens: on CPUs ONNX Runtime, in the calling thread; on CUDA
+devices torch, which takes the pictures of many threads together. Both answer the same.
 """
 
 from __future__ import annotations
 
-import ctypes
-import zipfile
-from collections.abc import Callable
+import weakref
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from imagineai_vision import picture
-from imagineai_vision.bundle import (
-    DEFECT_OUTPUTS,
-    GOLDEN,
-    GRAPH,
-    LABEL_OUTPUTS,
-    WEIGHTS,
-    Bundle,
-    BundleError,
-    open_bundle,
-)
+from imagineai_vision.bundle import DEFECT_OUTPUTS, Bundle, BundleError, open_bundle
 from imagineai_vision.classification import label_scores
 from imagineai_vision.color import colors
 from imagineai_vision.defects import Inspection, inspect
 from imagineai_vision.findings import Prediction
+from imagineai_vision.golden import check_golden
 from imagineai_vision.picture import PictureFacts
-
-Run = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
-"""Pictures, uint8, shape (N, size, size, 3), to the outputs by name; several threads may call it at once."""
-
-_NEXT_TO_NOTHING: Final = 10.0
-"""A label whose logit lies so far under the likeliest one's has a probability whose log is exact nowhere."""
+from imagineai_vision.placements.batcher import CLOSED
+from imagineai_vision.placements.choice import choose, place
+from imagineai_vision.placements.placement import GivenUp, Outputs, Placement, somebody_waits
 
 
 class Engine:
-    """A loaded bundle; ``predict`` may be called from any number of threads."""
+    """A loaded bundle; ``predict`` may be called from any number of threads.
 
-    def __init__(self, bundle: Bundle, device: str, run: Run) -> None:
+    Args:
+        bundle: The opened bundle.
+        placement: Where it is loaded; closed with the engine, or once nobody holds that any longer.
+    """
+
+    def __init__(self, bundle: Bundle, placement: Placement) -> None:
         self.bundle = bundle
-        self.device = device
-        self._run: Run | None = run
+        self.device = placement.device
+        self._placement: Placement | None = placement
+        # A version that is let go of is not closed by anyone: a prediction under way may still hold it.
+        self._end = weakref.finalize(self, placement.close)
 
     @classmethod
     def open(cls, folder: Path, *, device: str = "auto", threads: int = 1) -> Engine:
@@ -62,33 +56,43 @@ class Engine:
             ValueError: The device is unknown or absent.
         """
         bundle = open_bundle(folder)
-        placement = _choose(device)
+        chosen = choose(device)
         try:
-            run = _on_torch(bundle, placement) if placement == "cuda" else _on_cpu(bundle, threads)
+            placement = place(bundle, chosen, threads)
         except Exception as error:
             raise BundleError(f"The bundle's network cannot be loaded: {error}") from error
-        _check_golden(bundle, placement, run)
-        return cls(bundle, placement, run)
+        try:
+            check_golden(bundle, placement)
+        except BaseException:
+            placement.close()
+            raise
+        return cls(bundle, placement)
 
     @property
     def card(self) -> dict[str, Any]:
         """The parsed model.json."""
         return self.bundle.card
 
-    def predict(self, data: bytes) -> Prediction:
+    def predict(self, data: bytes, given_up: GivenUp = somebody_waits) -> Prediction:
         """Decode a picture and say what is known of it.
 
         Args:
             data: The picture file's bytes.
+            given_up: Asked, once the picture is decoded, whether nobody waits for it any longer.
+
+        Returns:
+            The findings; the duration of classify contains the wait for others of a batch.
 
         Raises:
             PictureError: It cannot be decoded.
+            NobodyWaits: Its caller had given up when it was decoded.
             RuntimeError: The engine is closed.
         """
         started = perf_counter()
-        rgb, facts = picture.read_with_facts(data, self.bundle.size)
-        decoded = perf_counter()
-        outputs = self.outputs(rgb[None])
+        with self.placement.expected(given_up) as compute:
+            rgb, facts = picture.read_with_facts(data, self.bundle.size)
+            decoded = perf_counter()
+            outputs = compute(rgb)
         label, scores = label_scores(outputs["label_logits"][0], self.bundle.labels, self.bundle.temperature)
         classified = perf_counter()
         attributes = colors(rgb)
@@ -111,7 +115,7 @@ class Engine:
             },
         )
 
-    def outputs(self, rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def outputs(self, rgb: NDArray[np.uint8]) -> Outputs:
         """Return the network's outputs by name.
 
         Args:
@@ -120,14 +124,20 @@ class Engine:
         Raises:
             RuntimeError: The engine is closed.
         """
-        run = self._run
-        if run is None:
-            raise RuntimeError("the engine is closed")
-        return run(rgb)
+        return self.placement.outputs(rgb)
 
-    def _defects(
-        self, rgb: NDArray[np.uint8], facts: PictureFacts, outputs: dict[str, NDArray[np.float32]]
-    ) -> Inspection:
+    @property
+    def placement(self) -> Placement:
+        """Where the network is loaded.
+
+        Raises:
+            RuntimeError: The engine is closed.
+        """
+        if self._placement is None:
+            raise RuntimeError(CLOSED)
+        return self._placement
+
+    def _defects(self, rgb: NDArray[np.uint8], facts: PictureFacts, outputs: Outputs) -> Inspection:
         if self.bundle.defect_rule is None:
             return Inspection()
         presence, types = (outputs[name][0] for name in DEFECT_OUTPUTS)
@@ -135,85 +145,5 @@ class Engine:
 
     def close(self) -> None:
         """Free the network once the calls under way are done; later calls raise RuntimeError."""
-        self._run = None
-
-
-def _choose(device: str) -> str:
-    if device == "cpu":
-        return "cpu"
-    if device not in ("auto", "cuda"):
-        raise ValueError(f'the device must be "auto", "cpu" or "cuda", not "{device}"')
-    if _has_cuda():
-        return "cuda"
-    if device == "cuda":
-        raise ValueError("there is no CUDA device that torch can use")
-    return "cpu"
-
-
-def _has_cuda() -> bool:
-    try:
-        # Importing torch takes seconds: without the driver there is nothing to ask it.
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def _on_cpu(bundle: Bundle, threads: int) -> Run:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A spinning pool takes the cores from the other slots.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(bundle.folder / GRAPH, options, providers=["CPUExecutionProvider"])
-
-    def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(bundle.outputs, session.run(bundle.outputs, {"rgb": rgb}), strict=True))
-
-    return run
-
-
-def _on_torch(bundle: Bundle, device: str) -> Run:
-    import torch
-
-    from imagineai_vision.network import load_network
-
-    network = load_network(bundle.card["network"]["arguments"], bundle.folder / WEIGHTS).to(device)
-
-    def run(rgb: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        with torch.inference_mode():
-            outputs = network(torch.from_numpy(rgb.copy()).to(device))
-            return {name: outputs[name].float().cpu().numpy() for name in bundle.outputs}
-
-    return run
-
-
-def _check_golden(bundle: Bundle, device: str, run: Run) -> None:
-    try:
-        with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
-            rgb, expected = golden["rgb"], {name: golden[name] for name in bundle.outputs}
-        tolerance = bundle.tolerances[device]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{GOLDEN} of the bundle is malformed: {error}.") from error
-    # One by one, as pictures are served: this also warms the network and the palette.
-    answers = [run(rgb[index : index + 1]) for index in range(len(rgb))]
-    colors(rgb[0])
-    for name, values in expected.items():
-        outputs = np.concatenate([answer[name] for answer in answers])
-        if outputs.shape != values.shape:
-            raise BundleError(f"The bundle's {name} has another shape than its golden output.")
-        apart = np.abs(outputs - values)
-        if name == LABEL_OUTPUTS[0]:
-            likeliest = values.max(axis=1, keepdims=True)
-            apart = apart[~((values < likeliest - _NEXT_TO_NOTHING) & np.isfinite(outputs))]
-        difference = float(apart.max())
-        # Written so that NaN fails.
-        if not difference <= tolerance:
-            raise BundleError(
-                f"The bundle does not yield its golden outputs here: {name} is off by {difference:.3g}, "
-                f"allowed is {tolerance:.3g}."
-            )
-    if expected["label_logits"].shape[1] != len(bundle.labels):
-        raise BundleError("The bundle has another number of labels than its network.")
+        self._placement = None
+        self._end()

@@ -18,6 +18,8 @@ _END: Final = 0xD9
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # All application segments but JFIF (E0) and Adobe (EE), which say what the colours mean; and comments.
 _METADATA: Final = frozenset(range(0xE1, 0xF0)) - {0xEE} | {0xFE}
+_PROFILE: Final = b"ICC_PROFILE\0"
+"""Begins a segment with a part of the profile; the part's number and how many there are follow."""
 # A marker that starts a segment; in a scan's data FF is followed by 00 or a restart marker.
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
@@ -26,6 +28,7 @@ def walk(data: bytes) -> Container:
     """Keep what decoding needs: the tables, the frame header, JFIF and Adobe markers, and the scans."""
     sizes: list[tuple[int, int]] = []
     orientations: list[int] = []
+    profile: dict[int, bytes] = {}
     kept = [data[:2]]
     scans = 0
     for marker, start, end in _segments(data):
@@ -34,6 +37,9 @@ def walk(data: bytes) -> Container:
             sizes.append((width, height))
         elif marker == 0xE1 and data.startswith(b"Exif\0\0", start + 4):
             orientations.append(exif_orientation(data[start + 10 : end]))
+        elif marker == 0xE2 and data.startswith(_PROFILE, start + 4):
+            number = start + 4 + len(_PROFILE)
+            profile[data[number]] = data[number + 2 : end]
         scans += marker == _SCAN
         if marker not in _METADATA:
             kept.append(data[start:end])
@@ -42,7 +48,9 @@ def walk(data: bytes) -> Container:
     width, height = sizes[0]
     if scans > 4 and scans * width * height > _MAX_SCAN_PIXELS:
         raise PictureError(f"The JPEG picture is stored in {scans} scans, which are too many for its size.")
-    return Container("JPEG", width, height, orientations[0] if orientations else 1, b"".join(kept))
+    orientation = orientations[0] if orientations else 1
+    whole_profile = b"".join(profile[number] for number in sorted(profile))
+    return Container("JPEG", width, height, orientation, b"".join(kept), whole_profile)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -19,6 +19,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imagineai_vision import gif, jpeg, png, webp
 from imagineai_vision.container import Container, CutOffError, PictureError
+from imagineai_vision.profile import to_srgb
 
 __all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read", "read_with_facts"]
 
@@ -96,7 +97,7 @@ def read_with_facts(data: bytes, size: int) -> tuple[NDArray[np.uint8], PictureF
     container = _open(data)
     image = _decode(container, shrink_to=size)
     try:
-        image = _on_white(image, size)
+        image = _on_white(image, size, container.profile)
         if container.orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[container.orientation])
         return np.asarray(image), _facts(container)
@@ -158,15 +159,17 @@ def _damaged(container: Container) -> PictureError:
     return PictureError(f"The {container.format} picture is cut off or damaged and cannot be decoded.")
 
 
-def _on_white(image: Image.Image, size: int) -> Image.Image:
-    """Bring any mode to RGB of the given size; alpha is premultiplied while scaling, then laid over white."""
+def _on_white(image: Image.Image, size: int, profile: bytes) -> Image.Image:
+    """Bring any mode to sRGB of the given size; alpha is premultiplied to be scaled, then laid over white."""
     if image.mode.startswith("I"):
         # Pillow clips 16 bits at 255 where they have to be scaled.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA").resize((size, size), Image.Resampling.BICUBIC)
+        image = to_srgb(image, profile)
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
-    if image.mode not in ("RGB", "L"):
+    if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
-    return image.resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
+    # Scaled first: a profile costs by the pixel.
+    return to_srgb(image.resize((size, size), Image.Resampling.BICUBIC), profile).convert("RGB")

@@ -27,7 +27,7 @@ _ADAM7: Final = (
 def walk(data: bytes) -> Container:
     """Keep the chunks of the still picture, checked against their CRC."""
     kept = [data[:8]]
-    orientation, inflated, ended = 1, 0, False
+    orientation, inflated, ended, profile = 1, 0, False, b""
     for number, (kind, start, end) in enumerate(_png_chunks(data)):
         body = data[start + 8 : end - 4]
         if number == 0 and (kind != b"IHDR" or len(body) != 13):
@@ -38,11 +38,14 @@ def walk(data: bytes) -> Container:
         elif kind == b"eXIf":
             orientation = exif_orientation(body)
         elif kind in (b"iCCP", b"zTXt", b"iTXt"):
-            inflated += _inflated_size(kind, body, _MAX_INFLATED_BYTES - inflated)
+            content = _inflated(kind, body, _MAX_INFLATED_BYTES - inflated)
+            inflated += len(content)
+            if kind == b"iCCP":
+                profile = content
     if not ended:
         raise CutOffError
     width, height = struct.unpack_from(">II", data, 16)
-    return Container("PNG", width, height, orientation, b"".join(kept))
+    return Container("PNG", width, height, orientation, b"".join(kept), profile)
 
 
 def check_rows(container: Container) -> None:
@@ -93,8 +96,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise PictureError("The PNG picture is made of too many chunks.")
 
 
-def _inflated_size(kind: bytes, body: bytes, limit: int) -> int:
-    """Return how many bytes a compressed metadata chunk holds; 0 where it is no zlib stream.
+def _inflated(kind: bytes, body: bytes, limit: int) -> bytes:
+    """Return what a compressed metadata chunk holds; nothing where it is no zlib stream.
 
     Raises:
         PictureError: It holds more than ``limit``: the file is a decompression bomb.
@@ -102,14 +105,14 @@ def _inflated_size(kind: bytes, body: bytes, limit: int) -> int:
     _, _, rest = body.partition(b"\0")
     if kind == b"iTXt":
         if rest[:1] != b"\1":
-            return 0
+            return b""
         rest = rest[2:].split(b"\0", 2)[-1]
     else:
         rest = rest[1:]
     try:
-        size = len(zlib.decompressobj().decompress(rest, limit + 1))
+        content = zlib.decompressobj().decompress(rest, limit + 1)
     except zlib.error:
-        return 0
-    if size > limit:
+        return b""
+    if len(content) > limit:
         raise PictureError("The PNG picture carries metadata that unpacks to an unreasonable size.")
-    return size
+    return content

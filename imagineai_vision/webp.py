@@ -13,7 +13,7 @@ def walk(data: bytes) -> Container:
     if len(data) < length + 8:
         raise CutOffError
     size: tuple[int, int] | None = None
-    orientation, position = 1, 12
+    orientation, position, profile = 1, 12, b""
     for _ in range(MAX_PARTS):
         if position + 8 > length + 8:
             break
@@ -21,6 +21,8 @@ def walk(data: bytes) -> Container:
         start = position + 8
         if kind == b"EXIF":
             orientation = exif_orientation(data[start : start + chunk])
+        elif kind == b"ICCP":
+            profile = data[start : start + chunk]
         elif size is None:
             size = _size(kind, data, start)
         position = start + chunk + chunk % 2
@@ -28,7 +30,7 @@ def walk(data: bytes) -> Container:
         raise PictureError("The WebP picture is made of too many chunks.")
     if size is None:
         raise PictureError("The WebP picture has no picture data.")
-    return Container("WEBP", size[0], size[1], orientation, data[: length + 8])
+    return Container("WEBP", size[0], size[1], orientation, data[: length + 8], profile)
 
 
 def _size(kind: bytes, data: bytes, start: int) -> tuple[int, int] | None:

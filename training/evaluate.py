@@ -21,6 +21,7 @@ from training.defects.teaching import Taught, load_taught
 from training.folders import replacing
 from training.judging import plots
 from training.judging.catalogue import judge_rendered
+from training.judging.decoding import judge_decode
 from training.judging.figures import Figures, judge, right_as_served
 from training.judging.model_card import model_card
 from training.judging.scoring import Scored, embed, score
@@ -85,8 +86,10 @@ def evaluate(
         known = embed(engine, dataset.train), embed(engine, dataset.validation)
         figures = judge(scored, dataset, *known, weights)
         rendered = judge_rendered(engine, load_dataset(catalogue)) if catalogue else None
-        rewrite_card(bundle, model_card(dataset, figures, trained.recipe, taught.metrics, rendered))
+        decoded = judge_decode(engine, dataset.test.paths)
+        rewrite_card(bundle, model_card(dataset, figures, trained.recipe, taught.metrics, decoded, rendered))
         metrics = figures.as_metrics() | (rendered.as_metrics() if rendered else {})
+        metrics["decode_same_label"] = decoded.same_label
         (partial / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         _draw(partial, scored, dataset)
     files = [*sorted(folder.glob("*.png")), folder / METRICS, folder / BUNDLE / "MODEL_CARD.md"]

@@ -8,6 +8,10 @@ import numpy as np
 from PIL import Image
 
 SIZE = (400, 300)
+D50 = (0.9642, 1.0, 0.8249)
+# sRGB's own primaries, and those of Display P3, both adapted to D50.
+SRGB = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841))
 
 
 def scene():
@@ -26,6 +30,28 @@ def encode(image, form, **options):
 
 def gray_16():
     return Image.fromarray(np.asarray(scene().convert("L")).astype(np.uint16) * 257)
+
+
+def profile(red, green, blue, gamma=2.2):
+    """An ICC profile (version 2, matrix and gamma) whose primaries are these XYZ colours under D50."""
+
+    def number(value):
+        return struct.pack(">i", round(value * 65536))
+
+    def xyz(values):
+        return b"XYZ \0\0\0\0" + b"".join(map(number, values))
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(gamma * 256))
+    tags = {b"rXYZ": xyz(red), b"gXYZ": xyz(green), b"bXYZ": xyz(blue), b"wtpt": xyz(D50)}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    place, table, data = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, content in tags.items():
+        table += name + struct.pack(">II", place + len(data), len(content))
+        data += content
+    head = struct.pack(">I4sI4s4s4s", place + len(data), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    head = head.ljust(36, b"\0") + b"acsp"
+    head = head.ljust(68, b"\0") + b"".join(map(number, D50))
+    return head.ljust(128, b"\0") + table + data
 
 
 def turned(orientation, form="JPEG", **options):

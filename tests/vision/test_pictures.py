@@ -58,6 +58,54 @@ def test_half_transparent_black_over_white_is_gray():
     assert np.abs(read(files.encode(veil, "PNG"), 16).astype(int) - 127).max() <= 1
 
 
+RED, GREEN, BLUE = files.SRGB
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGB"), ("WEBP", "RGBA")]
+)
+def test_a_colour_profile_is_followed(form, mode):
+    """What the file calls red is blue by its profile."""
+    exchanged = files.profile(BLUE, GREEN, RED)
+    red = Image.new("RGB", (40, 40), (255, 0, 0)).convert(mode)
+    rgb = read(files.encode(red, form, icc_profile=exchanged), 16).astype(int)
+    assert np.abs(rgb - (0, 0, 255)).max() <= 4
+
+
+def test_a_photo_in_display_p3_gets_the_colours_that_were_seen():
+    p3 = files.profile(*files.DISPLAY_P3)
+    picture = Image.new("RGB", (40, 40), (200, 80, 80))
+    rgb = read(files.encode(picture, "PNG", icc_profile=p3), 16).astype(int)
+    assert np.abs(rgb - seen_in_srgb((200, 80, 80))).max() <= 2
+
+
+def seen_in_srgb(value, gamma=2.2):
+    """The same colour by plain arithmetic."""
+    p3, srgb = (np.array(primaries).T for primaries in (files.DISPLAY_P3, files.SRGB))
+    linear = np.linalg.solve(srgb, p3 @ (np.array(value) / 255) ** gamma).clip(0, 1)
+    curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(curved * 255)
+
+
+def test_the_transparent_part_of_a_profiled_picture_still_lies_over_white():
+    clear = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
+    assert read(files.encode(clear, "PNG", icc_profile=files.profile(BLUE, GREEN, RED)), 16).min() == 255
+
+
+@pytest.mark.parametrize("icc", [b"no profile", bytes(200_000), files.profile(RED, GREEN, BLUE)[:200]])
+def test_a_broken_profile_is_passed_over(icc):
+    data = files.encode(files.scene(), "JPEG", quality=92, icc_profile=icc)
+    assert difference(read(data, 96), files.scene()) < 2
+
+
+def test_several_threads_convert_at_once():
+    exchanged = files.profile(BLUE, GREEN, RED)
+    data = files.encode(files.scene(), "PNG", icc_profile=exchanged)
+    with ThreadPoolExecutor(4) as pool:
+        read_at_once = list(pool.map(lambda _: read(data, 96), range(32)))
+    assert all(np.array_equal(rgb, read_at_once[0]) for rgb in read_at_once)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_every_orientation_comes_out_upright(orientation, form):

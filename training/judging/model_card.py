@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from imagineai_vision.agreement.differences import Difference
 from training.judging.catalogue import Rendered
 from training.judging.figures import Figures
 from training.judging.resampling import Share
@@ -20,6 +21,7 @@ def model_card(
     figures: Figures,
     recipe: Mapping[str, Any],
     defects: Mapping[str, Any],
+    decoded: Difference,
     rendered: Rendered | None = None,
 ) -> str:
     """Return the card as markdown.
@@ -29,6 +31,7 @@ def model_card(
         figures: On the test photos.
         recipe: Parameters of the training.
         defects: Figures of the defect head.
+        decoded: How far the answers are from those after the plain decode, on the test photos.
         rendered: Figures on rendered products, where there are any.
     """
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -44,6 +47,10 @@ def model_card(
         ridge=figures.ridge,
         imagenet=figures.imagenet,
         calibration_error=f"{figures.calibration_error:.3f}",
+        decode_same_label=f"{decoded.same_label:.3f}",
+        decode_probability=f"{decoded.probability_most:.3f}",
+        decode_pixels=f"{decoded.pixel_mean:.2f}",
+        decode_pixel_most=decoded.pixel_most,
         labels=_parts("label", figures.labels),
         by_source=_parts("source", figures.sources),
         rendered=rendered.as_markdown() if rendered else "No rendered products were asked for.\n",
