@@ -7,14 +7,20 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
+from pydantic import ValidationError
 
 from flows.batch import process_batch
+from flows.housekeeping import housekeeping
 from flows.processing import process_images
 from flows.retraining import retrain
+from imagineai_api.errors import SettingsError
+from imagineai_api.orchestrator import TAG
+from imagineai_api.settings import read_settings
 
 SET_DIRECTORY = "prefect.deployments.steps.set_working_directory"
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,12 +28,18 @@ DEPLOYMENTS: tuple[tuple[Flow[Any, Any], str, str], ...] = (
     (process_images, "interactive", "flows.processing.process_images"),
     (process_batch, "batch", "flows.batch.process_batch"),
     (retrain, "batch", "flows.retraining.retrain"),
+    (housekeeping, "batch", "flows.housekeeping.housekeeping"),
 )
 """Flow, name of its work pool and of its deployment, where a worker imports it from."""
 
 
 async def deploy() -> None:
-    """Create or update pools and deployments; running it again changes nothing."""
+    """Create or update pools and deployments; running it again changes nothing.
+
+    Raises:
+        SettingsError: A variable is wrong.
+    """
+    schedules = {housekeeping.name: _schedules(read_settings().housekeeping_cron)}
     async with get_client() as client:
         for flow, pool, entrypoint in DEPLOYMENTS:
             await _ensure_pool(client, pool)
@@ -39,11 +51,22 @@ async def deploy() -> None:
                 entrypoint=entrypoint,
                 # Without a pull step Prefect copies the whole folder, environment included, for every run.
                 pull_steps=[{SET_DIRECTORY: {"directory": str(ROOT)}}],
+                job_variables={"command": f"{sys.executable} {ROOT / 'flows' / 'warm.py'}"},
                 parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
                 enforce_parameter_schema=False,
                 description=flow.description,
-                tags=["imagineai"],
+                tags=[TAG],
+                schedules=schedules.get(flow.name),
             )
+
+
+def _schedules(cron: str) -> list[DeploymentScheduleCreate]:
+    if not cron.strip():
+        return []
+    try:
+        return [DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone="UTC"))]
+    except ValidationError as error:
+        raise SettingsError('HOUSEKEEPING_CRON: must look like "23 */6 * * *".') from error
 
 
 async def _ensure_pool(client: PrefectClient, name: str) -> None:
@@ -59,6 +82,9 @@ def main() -> int:
         asyncio.run(deploy())
     except (httpx.HTTPError, PrefectException) as error:
         sys.stderr.write(f"PREFECT_API_URL: the deployments were not created: {error}\n")
+        return 1
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -74,7 +74,9 @@ async def _run_steps(place: Workplace, work: Claimed, run: ImageRun) -> str:
         image = await read_image(place, work)
         report.data = {"file_size_bytes": len(image)}
     async with run.step("classify") as report:
-        prediction, model_version = await place.inference.predict(image, work.model_version)
+        prediction, model_version = await place.inference.predict(
+            image, work.model_version, urgent=work.job_type == "single"
+        )
         durations = prediction.durations_ms
         report.data = {
             "classification_label": prediction.label,
@@ -112,7 +114,7 @@ def _facts(work: Claimed, flow_run_id: str | None) -> dict[str, str | int | None
         "job_id": str(work.job_id),
         "image_id": str(work.image_id),
         "request_id": work.request_id,
-        "attempt": work.attempts,
+        "attempt": work.attempt,
         "flow_run_id": flow_run_id,
     }
 

@@ -9,18 +9,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
-import psycopg
 from prefect.artifacts import acreate_table_artifact
 from prefect.logging import get_run_logger
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import func, update
 
 from flows.display import display
 from flows.stopping import FINISH_S
 from flows.workplace import Workplace
-from imagineai_api import dispatch
+from imagineai_api import background, wakeups
 from imagineai_api.database import interval
-from imagineai_api.errors import ImagineAIError, Superseded, Unavailable
+from imagineai_api.errors import ImagineAIError, PredictionLost, Superseded, Unavailable
 from imagineai_api.jobs import claims, progress
 from imagineai_api.jobs.claims import Claimed
 from imagineai_api.tables import Shift as ShiftRow
@@ -29,14 +27,6 @@ log = logging.getLogger(__name__)
 
 IDLE_POLL_S = 1.0
 """A lost wake-up costs at most this."""
-LISTENING: dict[str, str | int] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "application_name": "imagineai-shift",
-}
-"""A server that has vanished is noticed within half a minute; until then the poll finds the jobs."""
 PAUSE_AFTER_OUTAGE_S = 1.0
 SHOWN_EVERY_S = 5.0
 SHOWN_JOBS = 200
@@ -60,6 +50,7 @@ class Shift:
         self._shown = 0
         self._lines: deque[dict[str, str]] = deque(maxlen=SHOWN_JOBS)
         self._pause_until = 0.0
+        self._suspects_from = 0.0
         self._away = True
 
     async def serve(self, *, minutes: float, pictures: int) -> int:
@@ -67,17 +58,22 @@ class Shift:
         if not await self._open(minutes):
             return 0
         ends_at = time.monotonic() + minutes * 60
-        tasks = [asyncio.create_task(work()) for work in (self._listen, self._stay_alive, self._show)]
+        try:
+            async with background.working(self._listen, self._stay_alive, self._show):
+                await self._serve_until(ends_at, pictures)
+        finally:
+            await self._close()
+        return self._served
+
+    async def _serve_until(self, ends_at: float, pictures: int) -> None:
         try:
             while not self._stopping and time.monotonic() < ends_at and self._served < pictures:
                 await self._take(min(ends_at - time.monotonic(), IDLE_POLL_S))
             await self._finish_held()
         finally:
-            for task in (*self._held, *tasks):
+            for task in self._held:
                 task.cancel()
-            await asyncio.gather(*self._held, *tasks, return_exceptions=True)
-            await self._close()
-        return self._served
+            await asyncio.gather(*self._held, return_exceptions=True)
 
     def stop(self) -> None:
         """Take no more jobs, and end when those that are held are finished."""
@@ -104,22 +100,39 @@ class Shift:
         self._woken.set()
 
     async def _claim(self, free: int) -> list[Claimed]:
-        settings = self._place.settings
+        """Take a suspect where it is time for one, and as many fresh images as fit beside it."""
+        claimed: list[Claimed] = []
         try:
             if self._away:
                 # Nothing is claimed before what was missing is there again.
                 await self._place.inference.serving()
                 self._away = False
-            return await claims.claim(
-                self._place.database,
-                queue="single",
-                limit=free,
-                lease_s=settings.lease_s,
-                max_attempts=settings.max_attempts,
-            )
+            if self._may_take_a_suspect():
+                claimed += await self._claim_some(1, suspects=True)
+            if free > len(claimed):
+                claimed += await self._claim_some(free - len(claimed), suspects=False)
         except ImagineAIError as error:
             self._pause(error)
-            return []
+        return claimed
+
+    async def _claim_some(self, limit: int, *, suspects: bool) -> list[Claimed]:
+        settings = self._place.settings
+        return await claims.claim(
+            self._place.database,
+            queue="single",
+            limit=limit,
+            lease_s=settings.lease_s,
+            max_attempts=settings.max_attempts,
+            suspects=suspects,
+        )
+
+    def _may_take_a_suspect(self) -> bool:
+        """Say so once a poll, and while none is held, so that none takes another one's attempt along."""
+        now = time.monotonic()
+        if now < self._suspects_from or any(work.attempt > 1 for work in self._held.values()):
+            return False
+        self._suspects_from = now + IDLE_POLL_S
+        return True
 
     async def _work(self, work: Claimed) -> None:
         try:
@@ -128,10 +141,10 @@ class Shift:
             outcome = "cancelled, deleted or taken over"
         except Unavailable as error:
             self._pause(error)
-            await self._hand_back(work)
+            await self._hand_back(work, lost=isinstance(error, PredictionLost))
             return
         except asyncio.CancelledError:
-            await self._hand_back(work)
+            await self._hand_back(work, lost=False)
             raise
         self._served += 1
         self._lines.append(_line(work, outcome))
@@ -139,10 +152,10 @@ class Shift:
             "%s: %s (job %s, request %s)", work.product_title, outcome, work.job_id, work.request_id
         )
 
-    async def _hand_back(self, work: Claimed) -> None:
+    async def _hand_back(self, work: Claimed, *, lost: bool) -> None:
         self._going_back += 1
         try:
-            await claims.hand_back_in_time(self._place.database, work)
+            await claims.hand_back_in_time(self._place.database, work, lost=lost)
         finally:
             self._going_back -= 1
 
@@ -195,19 +208,10 @@ class Shift:
             await asyncio.sleep(settings.shift_heartbeat_s)
 
     async def _listen(self) -> None:
-        """Be woken by PostgreSQL at the moment a job is committed; without it the poll finds the job."""
-        address = self._place.settings.database_url.replace("postgresql+psycopg", "postgresql", 1)
-        url = make_conninfo(address, **LISTENING)
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-                    await connection.execute(f"LISTEN {dispatch.CHANNEL}")
-                    async for notice in connection.notifies():
-                        if notice.payload == "single":
-                            self._woken.set()
-            except psycopg.Error as error:
-                log.warning("The wake-up connection was lost: %s", error)
-            await asyncio.sleep(IDLE_POLL_S)
+        """Be woken at the moment a job is committed; without it the poll finds the job."""
+        async for payload in wakeups.listen(self._place.settings):
+            if payload == wakeups.SINGLE:
+                self._woken.set()
 
     async def _show(self) -> None:
         while True:

@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from flows.workplace import Workplace
 from imagineai_api import tracing
-from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.description import Description
+from imagineai_api.analysis.service import Result
 from imagineai_api.errors import ImagineAIError
-from imagineai_api.jobs import progress
+from imagineai_api.jobs.changes import StepEnd, StepStart, is_fault
 from imagineai_api.jobs.claims import Claimed
-from imagineai_api.jobs.progress import StepEnd
 from imagineai_vision.findings import Prediction
 
 
@@ -45,15 +44,11 @@ class StepFailed(Exception):
 
 
 class ImageRun:
-    """One claimed image on its way through the steps.
-
-    The end of a step and the start of the next are one transaction.
-    """
+    """One claimed image on its way through the steps; what it does is written beside its work."""
 
     def __init__(self, place: Workplace, work: Claimed, flow_run_id: str | None) -> None:
-        self._place = place
         self._work = work
-        self._flow_run_id = flow_run_id
+        self._page = place.ledger.open(work, flow_run_id)
         self._ended: StepEnd | None = None
         self._began_at: float | None = None
 
@@ -72,47 +67,47 @@ class ImageRun:
             with tracing.tracer.start_as_current_span(name):
                 yield report
         except ImagineAIError as error:
-            if progress.is_fault(error):
+            if is_fault(error):
                 raise StepFailed(StepEnd(name, "failed", report.duration_ms(), error=str(error))) from error
             raise
         self._ended = StepEnd(name, "completed", report.duration_ms(), report.data)
 
     async def complete(self, prediction: Prediction, model_version: str, description: Description) -> None:
-        """Store what was found, end the last step, the image, and the job where it was the last."""
-        async with self._change() as changed:
-            await changed.settle("completed")
-            await self._end_step(changed)
-            await analyses.write(
-                changed.connection,
-                self._work.image_id,
-                prediction,
-                model_version=model_version,
-                description_text=description.text,
-                description_model=description.model,
-                processing_time_ms=self._elapsed_ms(),
-            )
+        """Store what was found, end the last step, the image, and the job where it was the last.
+
+        Raises:
+            Superseded: The image is no longer ours; nothing is stored.
+        """
+        self._tell_end()
+        result = Result(self._work.image_id, prediction, model_version, description, self._elapsed_ms())
+        self._page.end("completed", result=result)
+        await self._page.written()
 
     async def fail(self, sentence: str, end: StepEnd | None = None) -> None:
-        """End the image as failed, at a step where one is to blame."""
-        async with self._change() as changed:
-            await progress.fail(changed, sentence, end)
+        """End the image as failed, at a step where one is to blame.
+
+        Raises:
+            Superseded: The image is no longer ours.
+        """
+        self._ended = end or self._ended
+        self._tell_end()
+        self._page.end("failed", error=sentence)
+        await self._page.written()
 
     async def _start(self, name: str) -> None:
-        async with self._change() as changed:
-            if self._began_at is None:
-                self._began_at = time.perf_counter()
-                await progress.began(changed, self._flow_run_id)
-            await self._end_step(changed)
-            await changed.start(name)
+        self._page.check()
+        self._tell_end()
+        self._page.tell(StepStart(name))
+        if self._began_at is None:
+            if not self._work.counted:
+                # What it may do to its process must find the attempt counted.
+                await self._page.written()
+            self._began_at = time.perf_counter()
 
-    async def _end_step(self, changed: progress.Change) -> None:
+    def _tell_end(self) -> None:
         if self._ended is not None:
-            await changed.end(self._ended)
+            self._page.tell(self._ended)
             self._ended = None
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - (self._began_at or time.perf_counter())) * 1000)
-
-    def _change(self) -> AbstractAsyncContextManager[progress.Change]:
-        place = self._place
-        return progress.change(place.database, place.redis, self._work, lease_s=place.settings.lease_s)

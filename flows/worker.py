@@ -1,10 +1,12 @@
-"""``python -m flows.worker POOL``: Prefect's process worker, which lets its runs end before it ends itself.
+"""``python -m flows.worker POOL``: Prefect's process worker, warm, woken, and orderly at its end.
 
-Prefect's own command kills the runs of a worker that is asked to end, in the middle of their pictures.
+Prefect's own command looks for runs every few seconds, starts a Python for each, and kills the runs of a
+worker that is asked to end in the middle of their pictures. Any of Prefect's workers can take its place.
 """
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,37 +15,59 @@ import psutil
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.process import ProcessWorker
 
+from flows.spare_keeper import SpareKeeper
 from flows.stopping import FINISH_S
+from flows.warm import SPARE
+from imagineai_api import background, wakeups
+from imagineai_api.settings import read_settings
 
 RUNS_END_WITHIN_S = FINISH_S + 8
 """A run finishes or hands back within ``FINISH_S``; the rest is for telling Prefect."""
 LOOK_S = 0.1
 
 
-async def work(pool: str, name: str, limit: int) -> None:
-    """Take runs from a pool until SIGTERM or Ctrl-C."""
-    worker = ProcessWorker(work_pool_name=pool, name=name, limit=limit)
-    stop, take = asyncio.Event(), worker.get_and_submit_flow_runs
+class OrderlyWorker(ProcessWorker):
+    """Takes runs from its pool when it is woken, and every now and then; none once it is to end."""
 
-    async def take_unless_stopped() -> list[FlowRun]:
-        return [] if stop.is_set() else await take()
+    def __init__(self, pool: str, name: str, limit: int) -> None:
+        super().__init__(work_pool_name=pool, name=name, limit=limit)
+        self._ending = asyncio.Event()
+        self._taking = asyncio.Lock()
 
-    worker.get_and_submit_flow_runs = take_unless_stopped  # type: ignore[method-assign]
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    working, told = asyncio.create_task(worker.start()), asyncio.create_task(stop.wait())
-    await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not working.done():
-        await _end_runs()
-        working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Start what is scheduled."""
+        async with self._taking:
+            return [] if self._ending.is_set() else await super().get_and_submit_flow_runs()
+
+    async def work(self, *, keeps_spare: bool) -> None:
+        """Take runs until SIGTERM or Ctrl-C, then let those that run come to their end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._ending.set)
+        os.environ.pop(SPARE, None)
+        spare = SpareKeeper()
+        async with background.working(self._be_woken, *((spare.keep,) if keeps_spare else ())):
+            await self._take_until_asked_to_end(spare)
+
+    async def _take_until_asked_to_end(self, spare: SpareKeeper) -> None:
+        working, told = asyncio.create_task(self.start()), asyncio.create_task(self._ending.wait())
+        await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not working.done():
+            await _end_runs(spare)
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+    async def _be_woken(self) -> None:
+        async for payload in wakeups.listen(read_settings()):
+            if payload == wakeups.RUN_ORDERED and self.is_setup:
+                await self.get_and_submit_flow_runs()
 
 
-async def _end_runs() -> None:
+async def _end_runs(spare: SpareKeeper) -> None:
     """Ask the runs to end, and wait until they have: the worker still tells Prefect how they did."""
-    runs = psutil.Process().children()
+    await spare.dismiss()
+    runs = [run for run in psutil.Process().children() if run.pid not in spare.pids]
     for run in runs:
         with suppress(psutil.NoSuchProcess):
             run.terminate()
@@ -59,9 +83,14 @@ def main() -> int:
     parser.add_argument("pool")
     parser.add_argument("--name", required=True)
     parser.add_argument("--limit", type=int, required=True, help="how many runs at once")
+    parser.add_argument("--spare", action="store_true", help="keep a process warm for the next run")
     options = parser.parse_args()
-    asyncio.run(work(options.pool, options.name, options.limit))
+    asyncio.run(_work(options.pool, options.name, options.limit, options.spare))
     return 0
+
+
+async def _work(pool: str, name: str, limit: int, keeps_spare: bool) -> None:
+    await OrderlyWorker(pool, name, limit).work(keeps_spare=keeps_spare)
 
 
 if __name__ == "__main__":

@@ -180,6 +180,7 @@ class _Launcher:
         rows = [(each.part.title, each.part.address) for each in kept if each.part.address]
         if "api" in self._supervisor.kept:
             variables = self._configuration.variables
+            rows.insert(0, ("Console", f"{variables['IMAGINEAI_URL']}/"))
             rows.append(("API description", f"{variables['IMAGINEAI_URL']}/docs"))
             rows.append(("Metrics", f"{variables['INFERENCE_URL']}/metrics"))
         rows += [(name, "external, as the variable says") for name in self._configuration.external]

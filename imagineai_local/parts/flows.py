@@ -18,7 +18,13 @@ from imagineai_local.part import Part
 def deployments(configuration: Configuration) -> Part:
     """Describe the command that tells Prefect which flows there are; skipped where it knows these already."""
     url = configuration.variables["PREFECT_API_URL"]
-    done = _Done(url, configuration.home.data("prefect") / "deployed.json", configuration.repository)
+    done = _Done(
+        url,
+        configuration.home.data("prefect") / "deployed.json",
+        configuration.repository,
+        # Without the variable the service's own default holds, which lies in its settings.
+        configuration.inherited.get("HOUSEKEEPING_CRON"),
+    )
     return Part(
         name="deployments",
         title="Flow deployments",
@@ -35,15 +41,15 @@ def deployments(configuration: Configuration) -> Part:
 
 def interactive(configuration: Configuration) -> Part:
     """Describe the worker for the shifts that serve single uploads."""
-    return _worker(configuration, "interactive", limit=4, look_every_s=2)
+    return _worker(configuration, "interactive", limit=4, look_every_s=5)
 
 
 def batch(configuration: Configuration) -> Part:
     """Describe the worker for batches and retraining; uploads never wait behind them."""
-    return replace(_worker(configuration, "batch", limit=2, look_every_s=5), late=True)
+    return replace(_worker(configuration, "batch", "--spare", limit=2, look_every_s=5), late=True)
 
 
-def _worker(configuration: Configuration, pool: str, *, limit: int, look_every_s: int) -> Part:
+def _worker(configuration: Configuration, pool: str, *options: str, limit: int, look_every_s: int) -> Part:
     url = configuration.variables["PREFECT_API_URL"]
     temporary = configuration.home.folder / "tmp" / pool
     return Part(
@@ -51,6 +57,7 @@ def _worker(configuration: Configuration, pool: str, *, limit: int, look_every_s
         title=f"Flow worker ({pool})",
         command=(
             sys.executable, "-m", "flows.worker", pool, "--name", f"{pool}-1", "--limit", str(limit),
+            *options,
         ),
         # Prefect's worker shares a folder in /tmp with those of all other users, or fails to.
         env=configuration.prefect_environment(
@@ -92,6 +99,7 @@ class _Done:
     url: str
     record: Path
     repository: Path
+    schedule: str | None
 
     async def still_holds(self) -> bool:
         """Compare with what was written down; any doubt means that the work is to be done again."""
@@ -103,10 +111,11 @@ class _Done:
 
     async def _now(self) -> str:
         flows = hashlib.sha256(version("prefect").encode() + str(self.repository).encode())
-        for path in sorted((self.repository / "flows").glob("*.py")):
+        settings = self.repository / "imagineai_api" / "settings.py"
+        for path in (*sorted((self.repository / "flows").glob("*.py")), settings):
             flows.update(path.read_bytes())
         answer = await request(f"{self.url}/deployments/filter", method="POST", body=b"{}")
         ids = (
             sorted(deployment["id"] for deployment in json.loads(answer.body)) if answer.status == 200 else []
         )
-        return json.dumps({"flows": flows.hexdigest(), "deployments": ids})
+        return json.dumps({"flows": flows.hexdigest(), "schedule": self.schedule, "deployments": ids})

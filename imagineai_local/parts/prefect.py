@@ -20,7 +20,8 @@ def part(configuration: Configuration) -> Part:
         name="prefect",
         title="Prefect",
         command=(
-            sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
+            sys.executable, "-m", "uvicorn", "--factory", "imagineai_local.prefect_server:create_app",
+            "--app-dir", str(configuration.repository),
             "--host", LOOPBACK, "--port", str(port), "--log-level", "warning",
             "--timeout-graceful-shutdown", "2",
         ),
