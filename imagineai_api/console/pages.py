@@ -1,0 +1,76 @@
+"""/: the console, a page of plain modules that speaks the public API only."""
+
+from html import escape
+from ipaddress import ip_address
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(__file__).with_name("static")
+ASSETS = "/console"
+LINKS = "<!-- the operators' pages -->"
+"""Where the page has a line for each of the operators' pages that the visitor may see."""
+DOCUMENTATION = ("API documentation", "/docs")
+FRESH = {"Cache-Control": "private, no-cache"}
+"""Kept by browsers, but asked for again each time: an update is there at the next view."""
+
+
+class _Assets(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(FRESH)
+        return response
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page at ``/`` and its files below ``/console``; every other path stays as it was."""
+    page = (STATIC / "index.html").read_text("utf-8")
+
+    @app.get("/", include_in_schema=False)
+    async def console(request: Request) -> HTMLResponse:
+        headers = {"Content-Security-Policy": policy(request.app.state.storage.origin), **FRESH}
+        return HTMLResponse(page.replace(LINKS, _links(request)), headers=headers)
+
+    app.mount(ASSETS, _Assets(directory=STATIC))
+
+
+def policy(pictures: str) -> str:
+    """Give the page's policy: our own scripts and styles, and pictures from where they are stored."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": f"'self' blob: data: {pictures}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _links(request: Request) -> str:
+    state = request.app.state
+    found = [DOCUMENTATION] if state.settings.development else []
+    if _is_local(request):
+        found += state.settings.operators
+    return "\n".join(
+        f'<link rel="related" title="{escape(name)}" href="{escape(address)}">' for name, address in found
+    )
+
+
+def _is_local(request: Request) -> bool:
+    """Say whether the visitor sits at this machine, and does not come from afar through a proxy here."""
+    address = request.app.state.limits.address(request)
+    peer = request.client.host if request.client else None
+    if address == peer and "x-forwarded-for" in request.headers:
+        return False
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

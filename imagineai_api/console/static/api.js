@@ -1,0 +1,133 @@
+// The REST API: token, refresh, patience where the service asks for it, and its own sentences as errors.
+
+import * as session from "./session.js";
+
+const BASE = "/api/v1";
+const PATIENCE = 5;
+const AWAY = "The service cannot be reached. Check the connection, then try again.";
+const LAPSED = "Your session has ended. Please sign in again.";
+
+/** What the service refused, in its words; status 0 where it could not be asked. */
+export class Refusal extends Error {
+  constructor(status, sentence, retryAfter = 0) {
+    super(sentence);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Tells of waits: `wait` events carry the seconds. */
+export const patience = new EventTarget();
+
+export const get = (path, query, options) => call("GET", path + asQuery(query), options);
+export const post = (path, json, options) => call("POST", path, { ...options, json });
+export const patch = (path, json, options) => call("PATCH", path, { ...options, json });
+export const remove = (path, options) => call("DELETE", path, options);
+export const send = (path, form, options) => call("POST", path, { ...options, form });
+
+export const register = (account) => ask("POST", "/auth/register", { json: account }).then(read);
+
+/** Sign in; the tokens are kept by the session. */
+export async function signIn(email, password) {
+  session.begin(await read(await ask("POST", "/auth/login", { json: { email, password } })));
+}
+
+/** A token that works, refreshed where `stale` is the one in use. */
+export async function accessToken(stale) {
+  const now = session.read();
+  if (now && now.access_token === stale) await refresh(stale);
+  return session.read()?.access_token;
+}
+
+let sessions = 0;
+session.onEnd(() => { sessions += 1; });
+
+async function call(method, path, options = {}) {
+  const asked = sessions;
+  let isRefreshed = false;
+  for (let attempt = 1; ; attempt += 1) {
+    // What waited while its visitor signed out is not sent in the name of the next one.
+    if (asked !== sessions) throw new Refusal(401, LAPSED);
+    const token = session.read()?.access_token;
+    const answer = await ask(method, path, { ...options, token });
+    const waits = Number(answer.headers.get("Retry-After"));
+    if (answer.status === 401 && !isRefreshed && token) {
+      isRefreshed = true;
+      await refresh(token);
+    } else if (attempt < PATIENCE && isWorthWaiting(method, answer.status, waits)) {
+      await pause(waits, options.signal, answer.status);
+    } else {
+      return read(answer);
+    }
+  }
+}
+
+// A refusal by a limit did nothing, so anything may be asked again; an outage may have, so only reading is.
+function isWorthWaiting(method, status, waits) {
+  if (status === 429) return waits > 0;
+  return method === "GET" && (status === 502 || status === 503) && waits > 0 && waits < 10;
+}
+
+async function ask(method, path, { json, form, token, signal } = {}) {
+  const headers = { Accept: "application/json" };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    return await fetch(BASE + path, {
+      method, headers, signal, cache: "no-store", credentials: "omit",
+      body: json === undefined ? form : JSON.stringify(json),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal(0, AWAY);
+  }
+}
+
+async function read(answer) {
+  const said = answer.status === 204 ? null : await answer.json().catch(() => null);
+  if (answer.ok) return said;
+  const sentence = said?.detail ?? `The service answered with ${answer.status}.`;
+  throw new Refusal(answer.status, sentence, Number(answer.headers.get("Retry-After")));
+}
+
+/** Exchange the refresh token, once for all who ask at the same time, in this tab and its duplicates. */
+function refresh(stale) {
+  return alone(async () => {
+    const pair = session.read();
+    if (!pair || pair.access_token !== stale) return;
+    const answer = await ask("POST", "/auth/refresh", { json: { refresh_token: pair.refresh_token } });
+    if (answer.status === 401) {
+      session.end(LAPSED);
+      throw new Refusal(401, LAPSED);
+    }
+    session.renew(pair.refresh_token, await read(answer));
+  });
+}
+
+let before = Promise.resolve();
+
+/** One after the other; browsers have locks across tabs only where the page came by HTTPS or from localhost. */
+function alone(act) {
+  if (navigator.locks) return navigator.locks.request("imagineai.refresh", act);
+  before = before.catch(() => {}).then(act);
+  return before;
+}
+
+function pause(seconds, signal, status) {
+  patience.dispatchEvent(new CustomEvent("wait", { detail: { seconds, status } }));
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
+
+function asQuery(query = {}) {
+  const said = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) if (one !== "" && one !== null && one !== undefined) said.append(name, one);
+  }
+  return said.size ? `?${said}` : "";
+}

@@ -1,0 +1,92 @@
+// The photos that are being sent to a product: five steps each, live.
+
+import { fill, h } from "../dom.js";
+import { count, percent, size } from "../words.js";
+import { dismiss, hasEnded, isOver, onChange, sendAgain, stepsOf, uploadsOf } from "../work.js";
+import { icon } from "./icons.js";
+import { cancelButton } from "./jobpanel.js";
+import { stepList } from "./steps.js";
+
+const BEFORE = { waiting: "Waiting to be sent", sending: "Sending…" };
+
+/** Show a product's uploads until the signal; with null, those of every product that are not over yet. */
+export function uploadList(productId, signal) {
+  const before = productId === null ? new Set(uploadsOf(null).filter(isOver)) : new Set();
+  const list = h("ul", { class: "uploads", "aria-label": "Photos on their way" });
+  const summary = h("p", { class: "muted", role: "status" });
+  const clear = smallButton("Clear the list", () => dismiss(productId));
+  const panel = h("section", { class: "panel", "aria-label": "Uploads", hidden: true },
+    h("div", { class: "row between" }, h("h3", {}, "On their way"), clear), summary, list);
+  const rows = new Map();
+
+  function show({ upload = null, job = null } = {}) {
+    const all = uploadsOf(productId).filter((one) => !before.has(one));
+    panel.hidden = !all.length;
+    for (const one of all) if (!rows.has(one.key)) rows.set(one.key, row(one, list));
+    if (upload || job) rows.get((upload ?? all.find((one) => one.job === job))?.key)?.show();
+    else showAll(new Set(all.map((one) => one.key)));
+    const over = all.filter(isOver);
+    const words = over.length < all.length
+      ? `${over.length} of ${count(all.length, "photo")} done` : `${count(all.length, "photo")}: all done`;
+    if (summary.textContent !== words) summary.textContent = words;
+    clear.hidden = !over.length;
+  }
+
+  function showAll(keys) {
+    for (const [key, shown] of rows) {
+      if (keys.has(key)) shown.show();
+      else {
+        shown.element.remove();
+        rows.delete(key);
+      }
+    }
+  }
+
+  onChange((change) => {
+    if (!change.upload || [null, change.upload.productId].includes(productId)) show(change);
+  }, signal);
+  show();
+  return panel;
+}
+
+const smallButton = (words, click) => h("button", { class: "button small quiet", type: "button", click }, words);
+
+function row(upload, list) {
+  const steps = stepList();
+  const said = h("p", { class: "upload-said" });
+  const button = h("div", { class: "row" });
+  const name = h("strong", {}, upload.file.name);
+  const element = h("li", { class: "upload" },
+    h("img", { class: "upload-picture", src: upload.preview, alt: "" }),
+    h("div", { class: "upload-main" },
+      h("div", { class: "upload-name" }, name, h("span", { class: "muted" }, size(upload.file.size))),
+      steps.element, said), button);
+  list.append(element);
+  const show = () => {
+    const { state, job, error } = upload;
+    const now = job ? stepsOf(job, upload.imageId) : [];
+    element.dataset.state = job ? job.status : state;
+    steps.element.hidden = state === "refused";
+    steps.show(job ? now : stepsOf({ steps: new Map() }, ""));
+    said.textContent = state === "started" ? outcome(job, now) : BEFORE[state] ?? error;
+    if (job && !hasEnded(job)) {
+      if (!button.children.length) fill(button, cancelButton(job));
+    } else if (state === "refused") {
+      fill(button, smallButton([icon("again"), "Send again"], () => sendAgain(upload)));
+    } else if (job?.status === "completed") {
+      const address = `#/products/${upload.productId}/photos/${upload.imageId}`;
+      fill(button, h("a", { class: "button small quiet", href: address }, "Open"));
+    } else fill(button);
+  };
+  return { upload, element, show };
+}
+
+function outcome(job, steps) {
+  const found = steps[1].data;
+  if (job.status === "completed") {
+    return found ? `${found.classification_label}, ${percent(found.confidence)} sure` : "Done";
+  }
+  if (job.status === "cancelled") return "Cancelled";
+  if (job.status === "failed") return job.error ?? "The analysis failed.";
+  return job.status === "queued" ? "Waiting for its turn" : "Being looked at…";
+}

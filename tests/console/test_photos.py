@@ -1,0 +1,160 @@
+"""From photos that are dropped to what was found in them."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.console.visitor import STEPS
+from tests.contract.wire import small_photo
+
+DONE = re.compile("all done")
+
+
+def jpegs(many):
+    return [(f"photo-{number}.jpg", "image/jpeg", small_photo()) for number in range(many)]
+
+
+def panel_of_the_batch(page):
+    return page.locator("section.job").first
+
+
+def test_dropped_photos_show_every_step_live_and_then_what_was_found(visitor):
+    visitor.sign_up()
+    page = visitor.page
+    visitor.drops(jpegs(3))
+    page.get_by_label("Title").fill("Three mugs")
+    page.get_by_role("button", name="Create product").click()
+    page.get_by_role("heading", name="Three mugs").wait_for()
+    page.get_by_text(DONE).wait_for()
+    rows = page.locator(".upload")
+    expect(rows).to_have_count(3)
+    for number in range(3):
+        states = rows.nth(number).locator(".steps li")
+        assert [one.get_attribute("data-step") for one in states.all()] == STEPS
+        assert {one.get_attribute("data-state") for one in states.all()} == {"completed"}
+    steps = [frame for frame in visitor.frames if frame["type"] == "step_update"]
+    assert {(frame["step"], frame["image_id"]) for frame in steps if frame["status"] == "completed"} == {
+        (step, image_id) for step in STEPS for image_id in {frame["image_id"] for frame in steps}
+    }
+    rows.first.get_by_role("link", name="Open").click()
+    for name in ("Description", "What it could be", "Colours and attributes", "Defects", "Who answered"):
+        page.get_by_role("heading", name=name, exact=True).wait_for()
+    page.get_by_text(re.compile(r"\d+ % sure")).first.wait_for()
+
+
+def test_the_photo_itself_is_shown(at_home, damaged):
+    product_id, image_id = damaged
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    expect(at_home.page.locator(".frame img")).to_have_js_property("naturalWidth", 160)
+
+
+def test_the_threshold_hides_the_boxes_of_less_certain_defects(at_home, damaged):
+    product_id, image_id = damaged
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    boxes = at_home.page.locator(".box")
+    expect(boxes).to_have_count(2)
+    drawn = boxes.first.locator("rect")
+    assert [drawn.get_attribute(name) for name in ("x", "y", "width", "height")] == ["20", "60", "40", "20"]
+    slider = at_home.page.get_by_role("slider")
+    slider.fill("60")
+    expect(at_home.page.locator(".box:visible")).to_have_count(1)
+    expect(at_home.page.get_by_text("1 of 2 defects shown")).to_be_visible()
+    slider.fill("90")
+    expect(at_home.page.locator(".box:visible")).to_have_count(0)
+    slider.fill("0")
+    expect(at_home.page.locator(".box:visible")).to_have_count(2)
+
+
+def test_a_photo_is_analysed_again_with_its_steps_live(at_home, owner):
+    product_id = owner.product()["id"]
+    image_id = owner.analysed(product_id)["image_id"]
+    before = owner.analysis(image_id)["updated_at"]
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    at_home.page.get_by_role("button", name="Analyse again").click()
+    expect(at_home.page.locator(".steps [data-state=completed]")).to_have_count(5)
+    at_home.page.get_by_role("button", name="Analyse again").wait_for()
+    assert owner.analysis(image_id)["updated_at"] > before
+
+
+def test_the_description_can_be_copied(at_home, damaged, owner):
+    product_id, image_id = damaged
+    at_home.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    at_home.page.get_by_role("button", name="Copy").click()
+    at_home.page.get_by_text("The description is copied.").wait_for()
+    copied = at_home.page.evaluate("navigator.clipboard.readText()")
+    assert copied == owner.analysis(image_id)["description_text"]
+
+
+def test_a_file_that_is_no_picture_is_refused_in_the_services_sentence(at_home, owner):
+    product_id = owner.product()["id"]
+    at_home.goes_to(f"#/products/{product_id}")
+    at_home.drops([("words.jpg", "image/jpeg", b"these are words"), ("words.txt", "text/plain", b"words")])
+    at_home.page.get_by_text("The file is not a JPEG, PNG, WebP or GIF picture.", exact=True).wait_for()
+    at_home.page.get_by_text("This is not a JPEG, PNG, WebP or GIF picture.", exact=True).wait_for()
+
+
+def test_a_photo_whose_analysis_failed_says_why(at_home, owner, replaced):
+    product_id, image_id = replaced
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    at_home.page.get_by_role("button", name="Analyse again").click()
+    at_home.page.get_by_role("heading", name="The analysis failed").wait_for()
+    reason = owner.analysis(image_id)["error_message"]
+    at_home.page.get_by_text(reason, exact=True).first.wait_for()
+
+
+def test_a_batch_over_a_selection_shows_progress_and_explains_what_failed(at_home, owner, replaced):
+    product_id, image_id = replaced
+    others = [owner.analysed(product_id)["image_id"] for _ in range(3)]
+    at_home.goes_to(f"#/products/{product_id}")
+    page = at_home.page
+    for one in (image_id, *others[:2]):
+        page.locator(f"[data-photo='{one}'] input").check()
+    page.get_by_text("3 of 4 photos selected").wait_for()
+    page.get_by_role("button", name="Analyse again").click()
+    panel = panel_of_the_batch(page)
+    panel.get_by_text("1 photo failed.").wait_for()
+    bar = panel.get_by_role("progressbar")
+    assert (bar.get_attribute("aria-valuenow"), bar.get_attribute("aria-valuemax")) == ("3", "3")
+    failed = panel.locator(".failures li")
+    expect(failed).to_have_count(1)
+    assert owner.analysis(image_id)["error_message"] in failed.inner_text()
+    told = [frame["progress"]["completed"] for frame in at_home.frames if frame["progress"]["total"] == 3]
+    assert told == sorted(told)
+    assert told[-1] == 3
+    panel.get_by_role("button", name="Retry the failed").click()
+    expect(page.locator("section.job")).to_have_count(2)
+    panel_of_the_batch(page).get_by_text("1 photo failed.").wait_for()
+
+
+def test_a_batch_is_cancelled_for_good(at_home, owner):
+    product_id = owner.product(title="Many")["id"]
+    for _ in range(15):
+        owner.upload(product_id)
+    at_home.goes_to(f"#/products/{product_id}")
+    page = at_home.page
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Analyse again").click()
+    panel = panel_of_the_batch(page)
+    panel.get_by_role("button", name="Cancel").click()
+    panel.get_by_text("Cancelled after").wait_for()
+    assert owner.http.get("/jobs", params={"status": "cancelled"}).json()["total"] == 1
+    assert panel.get_by_role("button").count() == 0
+
+
+def test_signing_out_while_a_photo_is_sent_opens_no_socket(visitor, owner):
+    visitor.sign_up()
+    page, held, sockets = visitor.page, [], []
+    page.route("**/api/v1/uploads/direct", lambda route: held.append(route))
+    visitor.drops(jpegs(1))
+    page.get_by_label("Title").fill("A mug")
+    with page.expect_request("**/api/v1/uploads/direct"):
+        page.get_by_role("button", name="Create product").click()
+    page.get_by_role("heading", name="A mug").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.on("websocket", lambda socket: sockets.append(socket))
+    with page.expect_response("**/api/v1/uploads/direct"):
+        held[0].continue_()
+    visitor.signs_in(owner)
+    assert sockets == []

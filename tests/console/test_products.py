@@ -1,0 +1,94 @@
+"""The catalogue as pictures: found by words and filters, loaded as it is scrolled to."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.contract.wire import small_photo
+
+MANY = """
+INSERT INTO products (id, user_id, title, category)
+SELECT gen_random_uuid(), %s, 'Cup ' || number, 'home_garden' FROM generate_series(1, 97) AS number
+"""
+
+
+@pytest.fixture(scope="module")
+def catalogue(owner, operator):
+    """A hundred products, three of which are not cups; the newest has a photo."""
+    operator.execute(MANY, [owner.id])
+    owner.product(title="Red bicycle", description="With a bell", category="sports")
+    owner.product(title="Lamp", category="furniture")
+    product_id = owner.product(title="Blue chair", category="furniture")["id"]
+    owner.analysed(product_id, small_photo())
+
+
+def cards(visitor):
+    return visitor.page.locator(".card")
+
+
+def test_products_are_loaded_as_they_are_scrolled_to(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    at_home.page.get_by_text("100 products").wait_for()
+    assert cards(at_home).count() < 100
+    for _ in range(4):
+        before = cards(at_home).count()
+        at_home.page.mouse.wheel(0, 20_000)
+        if before < 100:
+            expect(cards(at_home)).not_to_have_count(before)
+    expect(cards(at_home)).to_have_count(100)
+
+
+def test_a_product_shows_its_photo(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    expect(at_home.page.locator(".thumb img.shown")).to_have_js_property("naturalWidth", 160)
+
+
+def test_words_find_products(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    at_home.page.get_by_role("searchbox").fill("bells")
+    at_home.page.get_by_text("1 product", exact=True).wait_for()
+    expect(cards(at_home)).to_have_text([re.compile("Red bicycle")])
+
+
+def test_a_category_and_a_status_narrow_the_list(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    at_home.page.get_by_label("Category").select_option("furniture")
+    at_home.page.get_by_text("2 products", exact=True).wait_for()
+    at_home.page.get_by_label("Status").select_option("active")
+    at_home.page.get_by_text("1 product", exact=True).wait_for()
+    expect(cards(at_home)).to_have_text([re.compile("Blue chair")])
+    at_home.page.reload()
+    at_home.page.get_by_text("1 product", exact=True).wait_for()
+
+
+def test_a_search_without_an_answer_says_how_to_go_on(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    at_home.page.get_by_role("searchbox").fill("nothing is called so")
+    at_home.page.get_by_role("heading", name="Nothing matches").wait_for()
+    at_home.page.get_by_role("link", name="Show all products").click()
+    at_home.page.get_by_text("100 products").wait_for()
+    assert at_home.page.get_by_role("searchbox").input_value() == ""
+
+
+def test_several_photos_become_a_product_each(visitor):
+    visitor.sign_up()
+    visitor.drops([(f"mug_{name}.jpg", "image/jpeg", small_photo()) for name in ("red", "blue")])
+    visitor.page.get_by_label("One product for each photo").check()
+    visitor.page.get_by_role("button", name="Create product").click()
+    visitor.page.get_by_text("2 products", exact=True).wait_for()
+    assert sorted(cards(visitor).locator("strong").all_inner_texts()) == ["Mug blue", "Mug red"]
+
+
+def test_a_product_is_edited_and_deleted(at_home, owner):
+    product_id = owner.product(title="To be changed")["id"]
+    page = at_home.page
+    at_home.goes_to(f"#/products/{product_id}", "To be changed")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Title").fill("Changed")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", name="Changed", exact=True).wait_for()
+    page.get_by_role("button", name="Delete the product").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_text("The product is deleted.").wait_for()
+    assert owner.http.get(f"/products/{product_id}").status_code == 404

@@ -1,0 +1,66 @@
+"""Accounts and sessions, as a visitor meets them."""
+
+import json
+
+from playwright.sync_api import expect
+
+from tests.contract.wire import PASSWORD
+
+SESSION = "imagineai.session"
+
+
+def stored(visitor):
+    return json.loads(visitor.page.evaluate(f"sessionStorage.getItem('{SESSION}')"))
+
+
+def spoil(visitor, *names):
+    """Make tokens worthless, as time does."""
+    spoilt = stored(visitor) | dict.fromkeys(names, "spoilt")
+    visitor.page.evaluate(
+        "([key, value]) => sessionStorage.setItem(key, value)", [SESSION, json.dumps(spoilt)]
+    )
+
+
+def test_a_new_visitor_signs_up_and_is_told_what_to_do_first(visitor):
+    visitor.goes_to("", "Sign in")
+    visitor.sign_up()
+    expect(visitor.page.get_by_role("heading", name="Drop photos here")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Choose photos")).to_be_visible()
+
+
+def test_a_wrong_password_is_refused_in_the_services_sentence(visitor, owner):
+    said = owner.http.post("/auth/login", json={"email": owner.email, "password": "not the one"}).json()
+    visitor.goes_to("#/sign-in")
+    visitor.page.get_by_label("Email").fill(owner.email)
+    visitor.page.get_by_label("Password").fill("not the one")
+    visitor.page.get_by_role("button", name="Sign in").click()
+    visitor.page.get_by_role("alert").filter(has_text=said["detail"]).wait_for()
+
+
+def test_a_session_whose_access_token_has_expired_is_refreshed_unseen(visitor):
+    visitor.sign_up()
+    before = stored(visitor)
+    spoil(visitor, "access_token")
+    visitor.page.get_by_role("link", name="Dashboard").click()
+    visitor.page.get_by_text("No numbers yet").wait_for()
+    after = stored(visitor)
+    assert after["access_token"] not in {"spoilt", before["access_token"]}
+    assert after["refresh_token"] != before["refresh_token"]
+
+
+def test_a_session_that_is_over_asks_to_sign_in_and_goes_on_where_it_was(visitor):
+    email = visitor.sign_up()
+    spoil(visitor, "access_token", "refresh_token")
+    visitor.page.get_by_role("link", name="Model").click()
+    visitor.page.get_by_text("Your session has ended.").wait_for()
+    visitor.page.get_by_label("Email").fill(email)
+    visitor.page.get_by_label("Password").fill(PASSWORD)
+    visitor.page.get_by_role("button", name="Sign in").click()
+    visitor.page.get_by_role("heading", name="Model", exact=True).wait_for()
+
+
+def test_signing_out_forgets_the_tokens(visitor):
+    visitor.sign_up()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.page.get_by_role("heading", name="Sign in").wait_for()
+    assert visitor.page.evaluate("sessionStorage.length + localStorage.length") == 0
