@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
+import uvloop
 
 from imagineai_api import request_log, tracing
 from imagineai_api.database import migrate
@@ -30,7 +31,7 @@ def main() -> int:
     except ImagineAIError as error:
         sys.stderr.write(f"The service did not start. {error}\n")
         return 1
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
     return 0
 
 

@@ -7,9 +7,11 @@ from fastapi import APIRouter, FastAPI
 
 from imagineai_api import background, error_answers, events, tracing
 from imagineai_api.analysis import routes as analysis
+from imagineai_api.analysis.description import make_writer
 from imagineai_api.auth import routes as auth
 from imagineai_api.auth.passwords import Passwords
 from imagineai_api.batch import routes as batch
+from imagineai_api.console import pages as console
 from imagineai_api.dashboard import routes as dashboard
 from imagineai_api.database import Database
 from imagineai_api.dispatcher import Dispatcher
@@ -17,13 +19,16 @@ from imagineai_api.documentation import completion, links, pages
 from imagineai_api.health import routes as health
 from imagineai_api.identity import Tokens
 from imagineai_api.inference.registry import ModelRegistry
+from imagineai_api.instant import routes as instant
 from imagineai_api.jobs import routes as jobs
 from imagineai_api.limits import Limits
 from imagineai_api.live import routes as live
+from imagineai_api.live.lookout import Lookout
 from imagineai_api.metrics import CountedRequests
 from imagineai_api.models import routes as models
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.origins import AllowedOrigins
+from imagineai_api.pictures import routes as pictures
 from imagineai_api.products import routes as products
 from imagineai_api.redis_link import RedisLink
 from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
@@ -31,9 +36,14 @@ from imagineai_api.security_headers import SecurityHeaders
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage
 from imagineai_api.uploads import routes as uploads
+from imagineai_api.webhooks import routes as webhooks
+from imagineai_api.webhooks.addresses import Addresses
+from imagineai_api.webhooks.sender import Sender
 
 API = "/api/v1"
-FEATURES = (auth, products, uploads, analysis, batch, jobs, dashboard, models)
+FEATURES = (
+    auth, products, pictures, uploads, analysis, instant, batch, jobs, dashboard, models, webhooks,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -58,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api)
     app.include_router(live.router)
     app.include_router(health.router)
+    console.install(app)
     error_answers.install(app)
     completion.install(app)
     links.install(app)
@@ -89,11 +100,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.limits = Limits(settings, state.redis)
     state.tokens = Tokens(settings)
     state.passwords = Passwords()
+    state.addresses = Addresses(settings)
+    state.writer = make_writer(settings)
+    lookout = Lookout(state.hub, state.database)
+    sender = Sender(settings, state.database, state.addresses)
     dispatcher = Dispatcher(settings, state.database, state.storage, state.prefect)
+    works = (state.hub.run, lookout.run, state.models.run, dispatcher.run, sender.run)
     try:
-        async with background.working(state.hub.run, state.models.run, dispatcher.run):
+        async with background.working(*works):
             yield
     finally:
+        await sender.close()
+        state.addresses.close()
         await state.hub.close()
         await state.prefect.close()
         state.storage.close()

@@ -1,6 +1,7 @@
 """PostgreSQL: one pool, transactions for writes, plain connections for reads, migrations at start."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -10,10 +11,23 @@ from typing import Annotated, Any
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import ColumnElement, Connection, Select, create_engine, func, literal, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagineai_api.bounded_connection import BoundedConnection
 from imagineai_api.errors import Contended, DatabaseAway
@@ -22,8 +36,12 @@ from imagineai_api.settings import Settings
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_463_001
 """The advisory lock under which replicas that start at once migrate one after another."""
+HEARD = "heard"
+"""When a pooled connection last answered, by ``time.monotonic()``."""
 CONTENDED = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's codes for a serialization failure, a deadlock and a lock that is not available."""
+FRESH_S = 1.0
+"""A connection that answered so recently is given out again without a probe."""
 ANSWER_MARGIN_S = 2.0
 """So much longer than the server's own bound for a statement its client waits for the answer."""
 
@@ -43,10 +61,10 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_connection_timeout_s,
-            pool_pre_ping=True,
             pool_recycle=1800,
             connect_args={**_connect_args(settings), "async_creator_fn": self._open},
         )
+        _probe_the_silent(self._engine.sync_engine)
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -159,6 +177,27 @@ Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
 Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
 
 
+def _probe_the_silent(engine: Engine) -> None:
+    """Have a connection answer before it is given out, unless it has just done so.
+
+    SQLAlchemy's own probe at every turn costs three exchanges, as much as most of what is asked then.
+    """
+
+    @event.listens_for(engine, "connect")
+    @event.listens_for(engine, "checkin")
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info[HEARD] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def probe(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info[HEARD] < FRESH_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+
 def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -186,7 +225,11 @@ def _connect_args(settings: Settings, statement_timeout_s: float | None = None) 
     return {
         "connect_timeout": max(1, round(settings.database_timeout_s / 2)),
         "application_name": "imagineai",
-        "options": f"-c statement_timeout={round(seconds * 1000)} -c timezone=UTC",
+        "options": (
+            f"-c statement_timeout={round(seconds * 1000)} -c timezone=UTC"
+            # A process that is stopped in the middle of a transaction must not keep its rows from the others.
+            f" -c idle_in_transaction_session_timeout={round(settings.database_idle_s * 1000)}"
+        ),
         "keepalives_idle": 30,
     }
 

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import wakeups
 from imagineai_api.database import interval
 from imagineai_api.tables import Outbox
-
-CHANNEL = "imagineai_jobs"
 
 
 async def wake(connection: AsyncConnection, queue: str, job_id: UUID) -> None:
     """Tell the workers of a queue, at the moment this transaction commits."""
     if queue == "batch":
         await connection.execute(insert(Outbox).values(kind="start_batch", payload={"job_id": str(job_id)}))
-    await connection.execute(select(func.pg_notify(CHANNEL, queue)))
+    await wakeups.tell(connection, queue)
 
 
 async def delete_objects(connection: AsyncConnection, keys: Sequence[str], *, after_s: float = 0) -> None:

@@ -24,6 +24,8 @@ ImagineAIError                    500
     ├── RegistryAway              503
     │   └── BadBundle             503  the promoted bundle is refused; the champion before it serves on
     ├── InferenceAway             503
+    │   └── PredictionLost        503  it was reached and gave no answer, which may be the picture's doing
+    ├── Busy                      503  so many pictures wait that another one would wait too long
     └── NoModel                   503  nothing is promoted yet
 Beside them, raised only inside a flow:
     Superseded                         the job was cancelled, deleted or taken over
@@ -209,6 +211,18 @@ class InferenceAway(Unavailable):
     """The prediction service cannot be reached."""
 
     sentence = "The prediction service is away."
+
+
+class PredictionLost(InferenceAway):
+    """The prediction service took a picture and ended, or fell silent, before it answered."""
+
+    sentence = "The prediction service gave no answer."
+
+
+class Busy(Unavailable):
+    """More is asked for than can be computed; what is refused has cost nothing."""
+
+    sentence = "More pictures are waiting than can be analysed at once: try again in a moment."
 
 
 class NoModel(Unavailable):

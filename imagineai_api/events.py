@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,8 @@ RECONNECT_S = 0.5
 QUIET_S = 2.0
 """A subscription that has been quiet for so long is asked for a sign of life, and given up without one."""
 BUFFERED_EVENTS = 10_000
+READS_AT_ONCE = 4
+"""So many sockets read rows at once: a thousand that come together leave connections to everybody else."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ class Event:
         """Whether nothing comes after it."""
         return self.type != "step_update"
 
-    def to_json(self) -> str:
-        """Write it as the contract's message."""
+    @cached_property
+    def text(self) -> str:
+        """The contract's message, as JSON; written once, however many watch."""
         completed, total = self.progress
         return json.dumps(
             {
@@ -77,7 +81,7 @@ class Event:
 
     @classmethod
     def from_json(cls, message: str | bytes) -> "Event":
-        """Read back what ``to_json`` wrote."""
+        """Read back what ``text`` says."""
         fields = json.loads(message)
         return cls(
             type=fields["type"],
@@ -97,8 +101,43 @@ async def publish(redis: RedisLink, events: Iterable[Event]) -> None:
     with suppress(RedisAway), redis.attempt():
         async with redis.client.pipeline(transaction=False) as pipe:
             for event in events:
-                pipe.publish(f"{CHANNEL}{event.job_id}", event.to_json())
+                pipe.publish(f"{CHANNEL}{event.job_id}", event.text)
             await pipe.execute()
+
+
+class Subscription:
+    """What one watcher is told of a job: events in a queue, and None where it has to look at the rows.
+
+    Attributes:
+        seen: The number of the newest event that the watcher has.
+    """
+
+    def __init__(self, seen: int) -> None:
+        self.seen = seen
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(BUFFERED_EVENTS)
+
+    async def next(self) -> list[Event | None]:
+        """Wait for what is told next, and take all that is there; None: something that no message told."""
+        heard = [await self._queue.get()]
+        while not self._queue.empty():
+            heard.append(self._queue.get_nowait())
+        return heard
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on; a watcher that far behind reads the rows instead."""
+        if self._queue.full():
+            self._queue = asyncio.Queue(BUFFERED_EVENTS)
+            self.look()
+        else:
+            self._queue.put_nowait(event)
+
+    def look(self) -> None:
+        """Have the watcher look at the rows."""
+        self._queue.put_nowait(None)
+
+    def misses(self, newest: int, *, ended: bool) -> bool:
+        """Say whether the watcher lacks an event, the job's last for one, and nothing is on its way to it."""
+        return (ended or self.seen < newest) and self._queue.empty()
 
 
 class Hub:
@@ -113,23 +152,35 @@ class Hub:
             retry=Retry(NoBackoff(), 0),
             client_name="imagineai-hub",
         )
-        self._queues: dict[UUID, set[asyncio.Queue[Event]]] = defaultdict(set)
+        self._watched: dict[UUID, set[Subscription]] = defaultdict(set)
         self._pubsub: PubSub | None = None
         self.connected = asyncio.Event()
+        self.reads = asyncio.Semaphore(READS_AT_ONCE)
 
     @asynccontextmanager
-    async def subscribe(self, job_id: UUID) -> AsyncIterator[asyncio.Queue[Event]]:
-        """Collect the events of a job from now on in a queue."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(BUFFERED_EVENTS)
-        self._queues[job_id].add(queue)
-        await self._ask("subscribe", job_id)
+    async def subscribe(self, job_id: UUID, seen: int) -> AsyncIterator[Subscription]:
+        """Collect the events of a job from now on, for a watcher that has those up to ``seen``."""
+        subscription, first = Subscription(seen), job_id not in self._watched
+        self._watched[job_id].add(subscription)
+        if first:
+            await self._ask("subscribe", job_id)
         try:
-            yield queue
+            yield subscription
         finally:
-            self._queues[job_id].discard(queue)
-            if not self._queues[job_id]:
-                del self._queues[job_id]
+            self._watched[job_id].discard(subscription)
+            if not self._watched[job_id]:
+                del self._watched[job_id]
                 await self._ask("unsubscribe", job_id)
+
+    def watched(self) -> list[UUID]:
+        """List the jobs that somebody watches here."""
+        return list(self._watched)
+
+    def newest(self, job_id: UUID, seq: int, *, ended: bool) -> None:
+        """Say which event of a job is the newest; watchers that lack it look at the rows."""
+        for subscription in self._watched.get(job_id, ()):
+            if subscription.misses(seq, ended=ended):
+                subscription.look()
 
     async def run(self) -> None:
         """Read the subscription for ever, over every loss of Redis."""
@@ -148,9 +199,12 @@ class Hub:
 
     async def _read(self) -> None:
         async with self._redis.pubsub() as pubsub:
+            known = set(self._watched)
             async with asyncio.timeout(QUIET_S):
-                await pubsub.subscribe(f"{CHANNEL}hub", *(f"{CHANNEL}{job_id}" for job_id in self._queues))
+                await pubsub.subscribe(f"{CHANNEL}hub", *(f"{CHANNEL}{job_id}" for job_id in known))
             self._pubsub = pubsub
+            for job_id in set(self._watched) - known:
+                await self._ask("subscribe", job_id)
             self.connected.set()
             try:
                 while True:
@@ -170,10 +224,8 @@ class Hub:
             self._deliver(Event.from_json(message["data"]))
 
     def _deliver(self, event: Event) -> None:
-        for queue in self._queues.get(event.job_id, ()):
-            # A watcher that far behind reads the rest from the rows.
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(event)
+        for subscription in self._watched.get(event.job_id, ()):
+            subscription.tell(event)
 
     async def _ask(self, what: str, job_id: UUID) -> None:
         if self._pubsub is None:

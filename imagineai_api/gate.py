@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -11,8 +11,11 @@ from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope
 
 from imagineai_api.errors import BadRequest, TooLarge
+from imagineai_api.gone import unless_gone
 from imagineai_api.identity import CurrentUser, authenticate
 from imagineai_api.limits import Tier
+
+Answer = TypeVar("Answer")
 
 MAX_JSON_BYTES = 1_000_000
 MAX_IMAGE_BYTES = 50_000_000
@@ -26,7 +29,8 @@ MAX_UPLOAD_BYTES = MAX_IMAGE_BYTES + MULTIPART_OVERHEAD_BYTES
 _scheme = HTTPBearer(auto_error=False, description="A JWT access token.")
 
 
-def _current_user(request: Request, _: Annotated[object, Depends(_scheme)]) -> CurrentUser:
+# async, or FastAPI would send it through a thread.
+async def _current_user(request: Request, _: Annotated[object, Depends(_scheme)]) -> CurrentUser:
     user: CurrentUser = request.state.user
     return user
 
@@ -41,6 +45,7 @@ class GatedRequest(Request):
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, _in_time(receive))
+        self._patiently = receive
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body's chunks, no more than ``max_bytes`` in all."""
@@ -58,6 +63,13 @@ class GatedRequest(Request):
             return from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise BadRequest from error
+
+    async def unless_gone(self, call: Coroutine[Any, Any, Answer]) -> Answer | None:
+        """Give what a call answers; None where the client closes its connection first: the call is cancelled.
+
+        For when the body has been read.
+        """
+        return await unless_gone(self._patiently, call)
 
     def check_length(self) -> None:
         """Refuse a declared length over the limit, before a byte is read."""

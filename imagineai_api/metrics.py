@@ -57,6 +57,7 @@ jobs_ended = Counter("imagineai_jobs_ended", "Jobs that ended.", ("job_type", "s
 jobs_ended_seconds = Counter(
     "imagineai_jobs_ended_duration_seconds", "From acceptance to end, added up.", ("job_type", "status")
 )
+webhook_deliveries = Counter("imagineai_webhook_deliveries", "Calls of webhooks.", ("outcome",))
 outbox_waiting = Gauge("imagineai_outbox_waiting", "What must still happen elsewhere: deletions, batch runs.")
 shifts_open = Gauge("imagineai_shifts_open", "Flow runs that serve single uploads.")
 part_up = Gauge("imagineai_part_up", "1 where a part answers, as /ready tells it.", ("part",))

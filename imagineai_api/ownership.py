@@ -3,17 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import BindParameter, Select, Uuid, bindparam, select
 
-from imagineai_api.tables import Analysis, Job, Product, ProductImage
+from imagineai_api.tables import Analysis, Job, Product, ProductImage, Tally
+from imagineai_api.webhook_tables import Webhook, WebhookDelivery
+
+Owner = UUID | BindParameter[UUID]
+WHOEVER_ASKS = bindparam("user_id", type_=Uuid())
+"""The owner in a statement that is made once for all of them."""
 
 
-def products(user_id: UUID, *columns: Any) -> Select[Any]:
+def products(user_id: Owner, *columns: Any) -> Select[Any]:
     """Select from a user's products."""
     return select(*columns).select_from(Product).where(Product.user_id == user_id)
 
 
-def images(user_id: UUID, *columns: Any) -> Select[Any]:
+def images(user_id: Owner, *columns: Any) -> Select[Any]:
     """Select from the images of a user's products."""
     return (
         select(*columns)
@@ -23,7 +28,7 @@ def images(user_id: UUID, *columns: Any) -> Select[Any]:
     )
 
 
-def analyses(user_id: UUID, *columns: Any) -> Select[Any]:
+def analyses(user_id: Owner, *columns: Any) -> Select[Any]:
     """Select from the analyses of a user's images."""
     return (
         select(*columns)
@@ -34,6 +39,26 @@ def analyses(user_id: UUID, *columns: Any) -> Select[Any]:
     )
 
 
-def jobs(user_id: UUID, *columns: Any) -> Select[Any]:
+def jobs(user_id: Owner, *columns: Any) -> Select[Any]:
     """Select from a user's jobs."""
     return select(*columns).select_from(Job).where(Job.user_id == user_id)
+
+
+def webhooks(user_id: Owner, *columns: Any) -> Select[Any]:
+    """Select from a user's webhooks."""
+    return select(*columns).select_from(Webhook).where(Webhook.user_id == user_id)
+
+
+def deliveries(user_id: Owner, *columns: Any) -> Select[Any]:
+    """Select from the deliveries of a user's webhooks."""
+    return (
+        select(*columns)
+        .select_from(WebhookDelivery)
+        .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
+        .where(Webhook.user_id == user_id)
+    )
+
+
+def tallies(user_id: Owner, *columns: Any) -> Select[Any]:
+    """Select from a user's tallies."""
+    return select(*columns).select_from(Tally).where(Tally.user_id == user_id)

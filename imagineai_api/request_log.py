@@ -21,6 +21,7 @@ REQUEST_ID_HEADER = "X-Request-ID"
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECRETS = (
     re.compile(r"(?i)(token=|bearer\s+|password[\"']?\s*[:=]\s*[\"']?|signature=)[^\s&\"'@]+"),
+    re.compile(r"(whsec_)[A-Za-z0-9+/=]+"),
     re.compile(r"(://[^/:@\s]*:)[^\s@/]+(?=@)"),
     re.compile(r"(DETAIL:).*"),  # PostgreSQL's: the row or the key that somebody sent
 )

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Comma-separated addresses whose X-Forwarded-For counts; none by default."""
     cors_origins: str = ""
     """Comma-separated origins of browsers that may call the API; none by default."""
+    operator_links: str = ""
+    """Comma-separated, as "Prefect=http://host:port": what the console shows to visitors of this machine."""
 
     database_url: str = "postgresql+psycopg://imagineai:imagineai@127.0.0.1:5432/imagineai"
     database_pool_size: int = Field(10, ge=1, le=200)
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     """How long one statement may take."""
     database_connection_timeout_s: float = Field(5, gt=0)
     """How long it may take to get a live connection: free, probed, opened anew where it must be."""
+    database_idle_s: float = Field(30, gt=0)
+    """How long a transaction may ask nothing: afterwards PostgreSQL ends it, and its rows are free."""
     redis_url: str = "redis://127.0.0.1:6379/0"
 
     s3_endpoint_url: str | None = None
@@ -67,6 +71,14 @@ class Settings(BaseSettings):
     inference_timeout_s: float = Field(60, gt=0)
     inference_device: Literal["auto", "cpu", "cuda"] = "auto"
     inference_slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """How many pictures are decoded and computed at once, each in a thread of its own.
+
+    On a CPU, more than it has cores halve the throughput. On a GPU such a thread decodes, waits some
+    milliseconds for the device and reads off the findings: what the device gets is what the cores decode, so
+    they count there too. A few more fill what that waiting leaves idle; the device takes up to 32 at once.
+    """
+    inference_queue: int = Field(32, ge=1)
+    """While so many pictures wait for a slot, ``/analyze`` takes no more."""
 
     mlflow_tracking_uri: str = "http://127.0.0.1:5000"
     model_name: str = "imagineai"
@@ -91,9 +103,55 @@ class Settings(BaseSettings):
     """The next shift is ordered so long before the present one ends."""
     shift_heartbeat_s: float = Field(2, gt=0)
     shift_concurrency: int = Field(4, ge=1, le=64)
+    """How many pictures a shift has in work at once."""
+    batch_concurrency: int = Field(4, ge=1, le=64)
+    """How many pictures of a batch are predicted at once."""
     lease_s: float = Field(15, gt=0)
     max_attempts: int = Field(3, ge=1)
+    batch_silent_s: float = Field(60, gt=0)
+    """A batch's run at work that has let a lease lapse for so long is dead, whatever Prefect says of it."""
     dispatch_poll_s: float = Field(1, gt=0)
+
+    housekeeping_cron: str = "23 */6 * * *"
+    """When housekeeping runs, in UTC; empty: never by itself. Read by ``python -m flows.deployments``."""
+    housekeeping_deployment: str = "housekeeping/batch"
+    housekeeping_batch: int = Field(500, ge=1, le=1000)
+    """How many rows one of its transactions takes."""
+    housekeeping_duty_s: float = Field(30, gt=0)
+    """How long one duty goes on; what is left waits for the next run."""
+    unconfirmed_upload_hours: float = Field(24, ge=0)
+    """An upload that nobody confirmed is kept for so long after its URL has lapsed."""
+    orphan_object_hours: float = Field(24, ge=0)
+    """An object that no row names is kept for so long; 0 could take one that is just being uploaded."""
+    outbox_days: float = Field(7, ge=0)
+    """What is done in the outbox is kept for so long."""
+    webhook_delivery_days: float = Field(30, ge=7)
+    """The log of what webhooks were told is kept for so long."""
+    outbox_stuck_attempts: int = Field(10, ge=1)
+    """What was tried so often without success is named in the summary."""
+    expired_token_days: float = Field(7, ge=0)
+    """A refresh token is known for so long after it has expired."""
+    flow_run_days: float = Field(30, ge=0)
+    """Prefect keeps an ended run of ours, and the database a closed shift, for so long."""
+
+    webhooks_per_user: int = Field(10, ge=1, le=1000)
+    webhooks_allow_private: bool = False
+    """True lets webhooks call private, loopback and reserved addresses: for a service of one organisation."""
+    webhooks_allow_http: bool | None = None
+    """Whether http:// is taken beside https://; unset: in development only."""
+    webhook_concurrency: int = Field(64, ge=1, le=1000)
+    """How many calls one replica makes at once."""
+    webhook_connect_timeout_s: float = Field(5, gt=0)
+    webhook_timeout_s: float = Field(15, gt=0)
+    """How long a call may take in all."""
+    webhook_attempts: int = Field(8, ge=1, le=30)
+    webhook_retry_s: float = Field(5, gt=0)
+    """The wait before the second attempt; each later wait is five times as long."""
+    webhook_retry_max_s: float = Field(21600, gt=0)
+    webhook_give_up_hours: float = Field(72, gt=0)
+    """An endpoint that only failed for so long, and so many attempts, is called no more."""
+    webhook_secret_overlap_hours: float = Field(24, ge=0)
+    """How long the secret before the newest signs too."""
 
     description_writer: Literal["auto", "local", "bedrock"] = "auto"
     """auto: Bedrock where BEDROCK_MODEL_ID is set, else the local writer."""
@@ -116,6 +174,12 @@ class Settings(BaseSettings):
         """Whether the service runs in development, where /docs exists and weak keys pass."""
         return self.environment == "development"
 
+    @property
+    def webhook_schemes(self) -> tuple[str, ...]:
+        """How a webhook's URL may begin."""
+        plain = self.development if self.webhooks_allow_http is None else self.webhooks_allow_http
+        return ("https", "http") if plain else ("https",)
+
     @cached_property
     def proxies(self) -> tuple[str, ...]:
         """The trusted proxies' addresses."""
@@ -125,6 +189,12 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins that CORS allows."""
         return _comma_separated(self.cors_origins)
+
+    @cached_property
+    def operators(self) -> tuple[tuple[str, str], ...]:
+        """The name and the address of each of the operators' pages."""
+        pairs = (link.partition("=") for link in _comma_separated(self.operator_links))
+        return tuple((name, address) for name, _, address in pairs)
 
     @field_validator(
         "s3_endpoint_url",
@@ -167,6 +237,15 @@ class Settings(BaseSettings):
             urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc
         ):
             raise ValueError("must look like http://host:port")
+        return value
+
+    @field_validator("operator_links")
+    @classmethod
+    def _leads_to_web_pages(cls, value: str) -> str:
+        for link in _comma_separated(value):
+            name, _, address = link.partition("=")
+            if not name or urlsplit(address).scheme not in {"http", "https"}:
+                raise ValueError('must look like "Prefect=http://host:port, MLflow=http://host:port"')
         return value
 
     @field_validator("rate_limit_auth", "rate_limit_upload", "rate_limit_analysis", "rate_limit_read")

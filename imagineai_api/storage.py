@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -22,6 +24,8 @@ CALL_S = 20.0
 """How long a call may take in all; what waits longer for one of the connections is not even begun."""
 DELETE_AT_ONCE = 1000
 """S3's own limit for one DeleteObjects call."""
+LIST_AT_ONCE = 1000
+"""And for a page of a listing."""
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +36,14 @@ class StoredObject:
 
     size_bytes: int
     etag: str
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object as a listing names it, with the time of its last PUT by S3's clock."""
+
+    key: str
+    last_modified: datetime
 
 
 class Storage:
@@ -104,6 +116,15 @@ class Storage:
             if answer.get("Errors"):
                 raise StorageAway(f"S3 did not delete {len(answer['Errors'])} objects.")
 
+    async def list_page(self, prefix: str, after: str) -> list[ListedObject]:
+        """Name up to ``LIST_AT_ONCE`` objects with a prefix, by their keys, from behind one of these on."""
+        answer = await self._call(
+            lambda: self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=LIST_AT_ONCE
+            )
+        )
+        return [ListedObject(found["Key"], found["LastModified"]) for found in answer.get("Contents", ())]
+
     def presigned_put(self, key: str, content_type: str, size_bytes: int) -> tuple[str, int]:
         """Make a URL that takes exactly this type and length; also say for how many seconds."""
         params = {
@@ -114,6 +135,29 @@ class Storage:
         }
         url: str = self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=self._expires_s)
         return url, self._expires_s
+
+    async def presigned_gets(self, keys: Sequence[str]) -> tuple[list[str], int]:
+        """Make a URL for each key that reads the object; also say for how many seconds they work.
+
+        Browsers may keep what they read for that long.
+        """
+        kept = f"private, max-age={self._expires_s}, immutable"
+
+        def sign(key: str) -> str:
+            params = {"Bucket": self._bucket, "Key": key, "ResponseCacheControl": kept}
+            url: str = self._client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=self._expires_s
+            )
+            return url
+
+        return await self._call(lambda: [sign(key) for key in keys]), self._expires_s
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme, host and port of the presigned URLs."""
+        url, _ = self.presigned_put("any", "image/jpeg", 1)
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     async def check(self) -> None:
         """Raise StorageAway unless the bucket is there."""

@@ -10,8 +10,10 @@ from sqlalchemy import (
     CheckConstraint,
     Computed,
     DateTime,
+    FetchedValue,
     Float,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -54,6 +56,11 @@ def stamped() -> Mapped[datetime]:
 def owned_by(column: str, *, index: bool = False) -> Mapped[UUID]:
     """A foreign key whose row goes with its owner."""
     return mapped_column(ForeignKey(column, ondelete="CASCADE"), index=index)
+
+
+def of_owner() -> Mapped[UUID]:
+    """The product's user, copied by a trigger at the insert: so the row can be counted by itself alone."""
+    return mapped_column(server_default=FetchedValue())
 
 
 class Table(DeclarativeBase):
@@ -115,8 +122,16 @@ class Product(Table):
         CheckConstraint("char_length(title) BETWEEN 1 AND 500", name="title_length"),
         CheckConstraint("char_length(category) BETWEEN 1 AND 100", name="category_length"),
         Index("ix_products_newest", "user_id", text("created_at DESC"), text("id DESC")),
-        Index("ix_products_category", "user_id", "category"),
-        Index("ix_products_search", "search", postgresql_using="gin"),
+        Index("ix_products_category", "user_id", "category", text("created_at DESC"), text("id DESC")),
+        # With the owner in it (btree_gin), and without a list of pending entries: what everybody else has
+        # and has just written is no part of a search.
+        Index(
+            "ix_products_search",
+            "user_id",
+            "search",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
 
     id: Mapped[UUID] = primary_key()
@@ -158,6 +173,7 @@ class ProductImage(Table):
 
     id: Mapped[UUID] = primary_key()
     product_id: Mapped[UUID] = owned_by("products.id")
+    user_id: Mapped[UUID] = of_owner()
     s3_key: Mapped[str] = mapped_column(unique=True)
     original_filename: Mapped[str]
     content_type: Mapped[str]
@@ -186,6 +202,7 @@ class Analysis(Table):
     product_image_id: Mapped[UUID] = mapped_column(
         ForeignKey("product_images.id", ondelete="CASCADE"), unique=True
     )
+    user_id: Mapped[UUID] = of_owner()
     model_version: Mapped[str] = mapped_column(server_default="pending")
     classification_label: Mapped[str | None]
     classification_confidence: Mapped[float | None]
@@ -193,6 +210,8 @@ class Analysis(Table):
     category: Mapped[str | None]
     subcategory: Mapped[str | None]
     defect_score: Mapped[float | None]
+    defects: Mapped[int] = mapped_column(server_default="0")
+    """How many were detected: written together with their rows."""
     description_text: Mapped[str | None]
     description_model: Mapped[str | None]
     processing_time_ms: Mapped[int | None]
@@ -251,6 +270,7 @@ class Job(Table):
             "(completed_at IS NULL) = (status IN ('queued', 'processing'))", name="ended_jobs_have_an_end"
         ),
         Index("ix_jobs_newest", "user_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_jobs_status", "user_id", "status", text("created_at DESC"), text("id DESC")),
         Index("ix_jobs_product", "product_id"),
         Index("ix_jobs_open", "created_at", postgresql_where=text("status IN ('queued', 'processing')")),
         Index("ix_jobs_ended", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
@@ -374,3 +394,25 @@ class Shift(Table):
     heartbeat_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Tally(Table):
+    """What has become of a user's numbers, counted by triggers: each is the sum over the user's rows.
+
+    A transaction writes into a row that no other one holds, or into a new one: so nobody waits for a number.
+    """
+
+    __tablename__ = "tallies"
+    __table_args__ = {"postgresql_with": {"fillfactor": "50"}}  # noqa: RUF012 - SQLAlchemy's own way to declare it
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    user_id: Mapped[UUID] = owned_by("users.id", index=True)
+    category: Mapped[str | None]
+    """Of the products; null for those without one and for all other numbers."""
+    products: Mapped[int] = mapped_column(server_default="0")
+    images: Mapped[int] = mapped_column(server_default="0")
+    jobs: Mapped[int] = mapped_column(server_default="0")
+    completed_analyses: Mapped[int] = mapped_column(server_default="0")
+    processing_time_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Of the completed analyses together."""
+    defects: Mapped[int] = mapped_column(server_default="0")

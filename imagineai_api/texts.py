@@ -11,7 +11,8 @@ NO_NUL = r"^[^\u0000]*$"
 NOT_BLANK = rf"^[^\u0000]*{SEEN}[^\u0000]*$"
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """Refuse what PostgreSQL cannot store."""
     if "\x00" in value:
         raise ValueError("must not contain the NUL character")
     try:
@@ -24,14 +25,14 @@ def _storable(value: str) -> str:
 def _written(value: str) -> str:
     if not re.search(SEEN, value):
         raise ValueError("must not be blank")
-    return _storable(value)
+    return storable(value)
 
 
 _without_nul = Field(json_schema_extra={"pattern": NO_NUL})
 _not_blank = Field(json_schema_extra={"pattern": NOT_BLANK})
 
-Storable = Annotated[str, AfterValidator(_storable), _without_nul]
-Description = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_storable), _without_nul]
+Storable = Annotated[str, AfterValidator(storable), _without_nul]
+Description = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(storable), _without_nul]
 Category = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(_written), _not_blank
 ]

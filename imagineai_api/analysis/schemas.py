@@ -1,5 +1,6 @@
 """What was found in a picture, as JSON."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -42,6 +43,12 @@ ANALYSIS = {
     "created_at": CREATED_AT,
     "updated_at": ENDED_AT,
 }
+UNSTORED = ANALYSIS | {
+    "id": None,
+    "product_image_id": None,
+    "extracted_attributes": [ATTRIBUTE | {"id": None}],
+    "detected_defects": [DEFECT | {"id": None}],
+}
 
 
 class BoundingBox(BaseModel):
@@ -55,23 +62,15 @@ class BoundingBox(BaseModel):
     height: int
 
 
-class AttributeResponse(BaseModel):
-    """One attribute, such as a colour."""
-
-    model_config = shown(ATTRIBUTE)
-
-    id: UUID
+class _Attribute(BaseModel):
+    id: UUID | None
     attribute_name: str
     attribute_value: str
     confidence: float
 
 
-class DefectResponse(BaseModel):
-    """One defect and where it is."""
-
-    model_config = shown(DEFECT)
-
-    id: UUID
+class _Defect(BaseModel):
+    id: UUID | None
     defect_type: str
     severity: str
     confidence: float
@@ -79,13 +78,9 @@ class DefectResponse(BaseModel):
     description: str
 
 
-class AnalysisResultResponse(BaseModel):
-    """Everything that was found in one picture."""
-
-    model_config = shown(ANALYSIS)
-
-    id: UUID
-    product_image_id: UUID
+class _Analysis(BaseModel):
+    id: UUID | None
+    product_image_id: UUID | None
     model_version: str
     classification_label: str | None
     classification_confidence: float | None
@@ -98,10 +93,64 @@ class AnalysisResultResponse(BaseModel):
     processing_time_ms: int | None
     status: str
     error_message: str | None
-    extracted_attributes: list[AttributeResponse]
-    detected_defects: list[DefectResponse]
+    extracted_attributes: Sequence[_Attribute]
+    detected_defects: Sequence[_Defect]
     created_at: datetime
     updated_at: datetime
+
+
+class AttributeResponse(_Attribute):
+    """One attribute, such as a colour."""
+
+    model_config = shown(ATTRIBUTE)
+
+    id: UUID
+
+
+class DefectResponse(_Defect):
+    """One defect and where it is."""
+
+    model_config = shown(DEFECT)
+
+    id: UUID
+
+
+class AnalysisResultResponse(_Analysis):
+    """Everything that was found in one picture."""
+
+    model_config = shown(ANALYSIS)
+
+    id: UUID
+    product_image_id: UUID
+    extracted_attributes: list[AttributeResponse]
+    detected_defects: list[DefectResponse]
+
+
+class UnstoredAttribute(_Attribute):
+    """One attribute of a picture that is not kept."""
+
+    model_config = shown(ATTRIBUTE | {"id": None})
+
+    id: None
+
+
+class UnstoredDefect(_Defect):
+    """One defect of a picture that is not kept."""
+
+    model_config = shown(DEFECT | {"id": None})
+
+    id: None
+
+
+class UnstoredAnalysis(_Analysis):
+    """Everything that was found in a picture that is not kept: as of any other, but for the ids of rows."""
+
+    model_config = shown(UNSTORED)
+
+    id: None
+    product_image_id: None
+    extracted_attributes: list[UnstoredAttribute]
+    detected_defects: list[UnstoredDefect]
 
 
 class RetryResponse(BaseModel):

@@ -1,26 +1,69 @@
 """What was found in pictures: read, written by flows, asked for again."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import ownership
+from imagineai_api.analysis.description import Description
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.jobs import service as jobs
-from imagineai_api.tables import Analysis, DetectedDefect, ExtractedAttribute, Product, ProductImage
-from imagineai_vision.findings import Prediction
+from imagineai_api.tables import Analysis, DetectedDefect, ExtractedAttribute, ProductImage
+from imagineai_vision.findings import Attribute, Defect, Prediction
 
 NO_ANALYSIS = "There is no analysis of such an image."
 ON_ITS_WAY = "An analysis of this image is on its way."
 
+EXPECT = upsert(Analysis).on_conflict_do_nothing()
+WRITE = text("""
+UPDATE analyses
+SET model_version = found.model_version, classification_label = found.label,
+    classification_confidence = found.confidence, classification_scores = found.scores,
+    category = found.category, subcategory = found.subcategory, defect_score = found.defect_score,
+    defects = found.defects,
+    description_text = found.description, description_model = found.description_model,
+    processing_time_ms = found.processing_time_ms,
+    status = 'completed', error_message = NULL, updated_at = now()
+FROM jsonb_to_recordset(CAST(:found AS jsonb))
+    AS found(image_id uuid, model_version text, label text, confidence float8, scores jsonb, category text,
+             subcategory text, defect_score float8, defects int, description text, description_model text,
+             processing_time_ms int)
+WHERE product_image_id = found.image_id
+RETURNING analyses.id, product_image_id
+""")
+
+# Of several images of one product, the last one describes it; products are held in one order for everybody.
+DESCRIBE = text("""
+WITH said AS (
+    SELECT DISTINCT ON (product_id) product_id, said.*
+    FROM jsonb_to_recordset(CAST(:said AS jsonb))
+        AS said(image_id uuid, position int, description text, category text, subcategory text)
+    JOIN product_images ON product_images.id = said.image_id
+    ORDER BY product_id, position DESC
+), held AS MATERIALIZED (
+    SELECT id FROM products WHERE id IN (SELECT product_id FROM said) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE products
+SET ai_description = said.description,
+    category = CASE WHEN category_is_users THEN products.category ELSE said.category END,
+    subcategory = CASE WHEN category_is_users THEN products.subcategory ELSE said.subcategory END,
+    status = CASE WHEN products.status = 'processing' THEN 'active' ELSE products.status END,
+    updated_at = now()
+FROM said JOIN held ON held.id = said.product_id
+WHERE products.id = held.id
+""")
+
 
 async def expect(connection: AsyncConnection, image_id: UUID) -> None:
     """Write the row that an uploaded image has from the start: pending."""
-    await connection.execute(upsert(Analysis).values(product_image_id=image_id).on_conflict_do_nothing())
+    await connection.execute(EXPECT, {"product_image_id": image_id})
 
 
 async def get(connection: AsyncConnection, user_id: UUID, image_id: UUID) -> dict[str, Any]:
@@ -75,97 +118,107 @@ async def retry(
     )
 
 
-async def write(
-    connection: AsyncConnection,
-    image_id: UUID,
-    prediction: Prediction,
-    *,
-    model_version: str,
-    description_text: str,
-    description_model: str,
-    processing_time_ms: int,
-) -> None:
-    """Store what was found, in place of what was there."""
-    written = (
-        update(Analysis)
-        .where(Analysis.product_image_id == image_id)
-        .values(
-            model_version=model_version,
-            classification_label=prediction.label,
-            classification_confidence=prediction.confidence,
-            classification_scores=prediction.scores,
-            category=prediction.category,
-            subcategory=prediction.subcategory,
-            defect_score=prediction.defect_score,
-            description_text=description_text,
-            description_model=description_model,
-            processing_time_ms=processing_time_ms,
-            status="completed",
-            error_message=None,
-            updated_at=func.now(),
-        )
-        .returning(Analysis.id)
-    )
-    analysis_id = (await connection.execute(written)).scalar_one()
-    await _replace_findings(connection, analysis_id, prediction)
-    await _describe_product(connection, image_id, prediction, description_text)
+@dataclass(frozen=True)
+class Result:
+    """What was found in one image, by what, and how long it took."""
+
+    image_id: UUID
+    prediction: Prediction
+    model_version: str
+    description: Description
+    processing_time_ms: int
 
 
-async def _replace_findings(connection: AsyncConnection, analysis_id: UUID, prediction: Prediction) -> None:
-    await connection.execute(delete(ExtractedAttribute).where(ExtractedAttribute.analysis_id == analysis_id))
-    await connection.execute(delete(DetectedDefect).where(DetectedDefect.analysis_id == analysis_id))
-    attributes = [
-        {
-            "id": uuid4(),
-            "analysis_id": analysis_id,
-            "position": position,
-            "attribute_name": attribute.name,
-            "attribute_value": attribute.value,
-            "confidence": attribute.confidence,
-        }
-        for position, attribute in enumerate(prediction.attributes)
-    ]
-    defects = [
-        {
-            "id": uuid4(),
-            "analysis_id": analysis_id,
-            "position": position,
-            "defect_type": defect.type,
-            "severity": defect.severity,
-            "confidence": defect.confidence,
-            "bounding_box": {
-                "x": defect.box.x,
-                "y": defect.box.y,
-                "width": defect.box.width,
-                "height": defect.box.height,
-            },
-            "description": defect.description,
-        }
-        for position, defect in enumerate(prediction.defects)
-    ]
+async def write(connection: AsyncConnection, results: Sequence[Result]) -> None:
+    """Store what was found in some images, in place of what was there."""
+    if not results:
+        return
+    found = json.dumps([_row(result) for result in results])
+    written = (await connection.execute(WRITE, {"found": found})).all()
+    ids = {row.product_image_id: row.id for row in written}
+    for table in (ExtractedAttribute, DetectedDefect):
+        await connection.execute(delete(table).where(table.analysis_id.in_(ids.values())))
+    kept = [(ids[result.image_id], result.prediction) for result in results if result.image_id in ids]
+    attributes = [row for analysis_id, found in kept for row in _attributes(analysis_id, found)]
+    defects = [row for analysis_id, found in kept for row in _defects(analysis_id, found)]
     if attributes:
         await connection.execute(insert(ExtractedAttribute), attributes)
     if defects:
         await connection.execute(insert(DetectedDefect), defects)
+    await _describe_products(connection, results)
 
 
-async def _describe_product(
-    connection: AsyncConnection, image_id: UUID, prediction: Prediction, description: str
-) -> None:
-    """Make the product active and say what it is, where its user has not said so."""
-    is_users = Product.category_is_users
-    product_id = select(ProductImage.product_id).where(ProductImage.id == image_id).scalar_subquery()
-    await connection.execute(
-        update(Product)
-        .where(Product.id == product_id)
-        .values(
-            ai_description=description,
-            category=case((is_users, Product.category), else_=prediction.category),
-            subcategory=case((is_users, Product.subcategory), else_=prediction.subcategory),
-            status=case((Product.status == "processing", "active"), else_=Product.status),
-            updated_at=func.now(),
-        )
-    )
+def attribute_fields(found: Attribute) -> dict[str, Any]:
+    """Name what is known of an attribute as its row and the reference do."""
+    return {"attribute_name": found.name, "attribute_value": found.value, "confidence": found.confidence}
+
+
+def defect_fields(found: Defect) -> dict[str, Any]:
+    """Name what is known of a defect as its row and the reference do."""
+    return {
+        "defect_type": found.type,
+        "severity": found.severity,
+        "confidence": found.confidence,
+        "bounding_box": asdict(found.box),
+        "description": found.description,
+    }
+
+
+def _row(result: Result) -> dict[str, Any]:
+    found = result.prediction
+    return {
+        "image_id": str(result.image_id),
+        "model_version": result.model_version,
+        "label": found.label,
+        "confidence": found.confidence,
+        "scores": found.scores,
+        "category": found.category,
+        "subcategory": found.subcategory,
+        "defect_score": found.defect_score,
+        "defects": len(found.defects),
+        "description": result.description.text,
+        "description_model": result.description.model,
+        "processing_time_ms": result.processing_time_ms,
+    }
+
+
+def _attributes(analysis_id: UUID, found: Prediction) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": uuid4(),
+            "analysis_id": analysis_id,
+            "position": position,
+            **attribute_fields(attribute),
+        }
+        for position, attribute in enumerate(found.attributes)
+    ]
+
+
+def _defects(analysis_id: UUID, found: Prediction) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": uuid4(),
+            "analysis_id": analysis_id,
+            "position": position,
+            **defect_fields(defect),
+        }
+        for position, defect in enumerate(found.defects)
+    ]
+
+
+async def _describe_products(connection: AsyncConnection, results: Sequence[Result]) -> None:
+    """Make the products active and say what they are, where their users have not said so."""
+    said = [
+        {
+            "image_id": str(result.image_id),
+            "position": position,
+            "description": result.description.text,
+            "category": result.prediction.category,
+            "subcategory": result.prediction.subcategory,
+        }
+        for position, result in enumerate(results)
+    ]
+    await connection.execute(DESCRIBE, {"said": json.dumps(said)})
 
 
 def _everything() -> tuple[Any, ...]:

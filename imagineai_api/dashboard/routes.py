@@ -1,6 +1,6 @@
 """/dashboard: the caller's numbers."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from imagineai_api.dashboard import service as dashboard
 from imagineai_api.dashboard.schemas import CategoryCount, RecentJob, Statistics
@@ -18,10 +18,10 @@ async def get_statistics(user: SignedIn, reading: Reading) -> Statistics:
     return Statistics.model_validate(dict(await dashboard.statistics(reading, user.id)))
 
 
-@router.get("/recent", summary="Get recent activity", responses=errors(401))
-async def get_recent(user: SignedIn, reading: Reading) -> list[RecentJob]:
+@router.get("/recent", response_model=list[RecentJob], summary="Get recent activity", responses=errors(401))
+async def get_recent(user: SignedIn, reading: Reading) -> Response:
     """Give the last ten jobs, newest first."""
-    return [RecentJob.model_validate(row) for row in await dashboard.recent(reading, user.id)]
+    return Response(await dashboard.recent(reading, user.id), media_type="application/json")
 
 
 @router.get("/category-distribution", summary="Get the category distribution", responses=errors(401))

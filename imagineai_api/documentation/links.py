@@ -12,6 +12,7 @@ PRODUCT: Gives = {"product_id": "$response.body#/id"}
 PICTURES: Gives = {**PRODUCT, "image_ids": ["$response.body#/images/0/id"]}
 IMAGE: Gives = {"image_id": "$response.body#/image_id"}
 ACCOUNT: Gives = {"email": "$request.body#/email", "password": "$request.body#/password"}
+WEBHOOK: Gives = {"webhook_id": "$response.body#/id"}
 SESSION: Gives = {"refresh_token": "$response.body#/refresh_token"}
 
 
@@ -28,6 +29,15 @@ OF_A_PRODUCT = {
     **_each("upload_directly", "get_presigned_url", takes=PRODUCT),
 }
 OF_AN_IMAGE = _each("get_analysis", "retry_analysis", takes=IMAGE)
+OF_A_WEBHOOK = _each(
+    "get_webhook",
+    "update_webhook",
+    "rotate_webhook_secret",
+    "ping_webhook",
+    "list_deliveries",
+    "delete_webhook",
+    takes=WEBHOOK,
+)
 LINKS: dict[str, dict[str, Gives]] = {
     "register": {"log_in": ACCOUNT},
     "log_in": {"refresh": SESSION},
@@ -39,6 +49,7 @@ LINKS: dict[str, dict[str, Gives]] = {
     "upload_directly": {**OF_AN_IMAGE, **_job("job_id")},
     "retry_analysis": _job("job_id"),
     "create_batch": _job("id"),
+    "create_webhook": OF_A_WEBHOOK,
 }
 
 

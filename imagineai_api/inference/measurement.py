@@ -1,5 +1,6 @@
 """One prediction as metrics and as a span."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ def measured(version: str) -> Iterator[Measurement]:
             outcome = "completed"
         except NotAPicture:
             outcome = "refused"
+            raise
+        except asyncio.CancelledError:
+            outcome = "given_up"
             raise
         finally:
             metrics.predictions.labels(version, outcome).inc()

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import logging
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from imagineai_api import metrics
 from imagineai_api.errors import BadBundle, ImagineAIError, NoModel, NotAPicture, RegistryAway
 from imagineai_api.inference.loaded import LoadedVersions, Served
 from imagineai_api.inference.measurement import measured
+from imagineai_api.inference.slots import Slots
 from imagineai_api.inference.source import BundleSource, ModelVersion
 from imagineai_api.settings import Settings
 from imagineai_vision import bundle
@@ -21,6 +22,8 @@ from imagineai_vision.picture import PictureError
 log = logging.getLogger(__name__)
 
 POINTER = "champion.json"
+AGAIN_S = 2
+"""Before the next look after one that MLflow did not answer: a move may have been told that nobody saw."""
 REFUSED_FOR_S = 60
 """A refused bundle is not fetched again before that, unless the alias moves: it may have been mended."""
 
@@ -32,7 +35,7 @@ class ModelRegistry:
         self._settings = settings
         self._cache = settings.model_cache
         self._source = BundleSource(settings)
-        self._slots = ThreadPoolExecutor(settings.inference_slots, "inference")
+        self._slots = Slots(settings.inference_slots)
         self._loaded = LoadedVersions(self._open)
         self._woken = asyncio.Event()
         self._refused: tuple[ModelVersion, BadBundle, float] | None = None
@@ -54,14 +57,17 @@ class ModelRegistry:
             await asyncio.to_thread(self._serve_last_good)
         while True:
             self._woken.clear()
+            pause_s = self._settings.model_poll_s
             try:
                 await self.reconcile()
             except ImagineAIError as error:
                 if str(error) != self.problem:
                     log.warning("The champion was not followed: %s", error)
                 self.problem = str(error)
+                if isinstance(error, RegistryAway) and not isinstance(error, BadBundle):
+                    pause_s = min(pause_s, AGAIN_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._settings.model_poll_s)
+                await asyncio.wait_for(self._woken.wait(), pause_s)
 
     def wake(self) -> None:
         """Look up the alias at once: somebody says that it moved."""
@@ -83,12 +89,15 @@ class ModelRegistry:
             log.info("Serving %s version %s", self._settings.model_name, promoted.version)
         self._refused = self.problem = None
 
-    async def predict(self, image: bytes, version: str | None = None) -> tuple[Prediction, str]:
+    async def predict(
+        self, image: bytes, version: str | None = None, *, urgent: bool = True
+    ) -> tuple[Prediction, str]:
         """Find what is in a picture.
 
         Args:
             image: The encoded bytes.
             version: A batch's model version; None for the champion.
+            urgent: Whether somebody waits for it: it goes before those for whom nobody does.
 
         Returns:
             The findings and the version that made them.
@@ -100,13 +109,16 @@ class ModelRegistry:
         served = await self._served(version)
         with measured(served.version) as measurement:
             try:
-                prediction = await asyncio.get_running_loop().run_in_executor(
-                    self._slots, served.engine.predict, image
-                )
+                prediction = await self._compute(served, image, urgent=urgent)
             except PictureError as error:
                 raise NotAPicture(str(error)) from error
             measurement.durations_ms = prediction.durations_ms
         return prediction, served.version
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait to be computed for whom somebody waits."""
+        return self._slots.waiting
 
     def check(self) -> None:
         """Raise unless a model is served and the alias can be followed.
@@ -122,7 +134,16 @@ class ModelRegistry:
 
     def close(self) -> None:
         """Let running predictions end, then free the slots."""
-        self._slots.shutdown(wait=True, cancel_futures=True)
+        self._slots.close()
+
+    async def _compute(self, served: Served, image: bytes, *, urgent: bool) -> Prediction:
+        gave_up = threading.Event()
+        try:
+            return await self._slots.run(served.engine.predict, image, gave_up.is_set, urgent=urgent)
+        except asyncio.CancelledError:
+            # A thread that is decoding the picture goes no further.
+            gave_up.set()
+            raise
 
     async def _served(self, version: str | None) -> Served:
         if self.champion is None:

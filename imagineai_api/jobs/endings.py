@@ -1,32 +1,51 @@
 """How a job ends: settled by its images, or cancelled; its last event; what the product becomes."""
 
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, insert, select, update
+from sqlalchemy import case, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api.events import Event
 from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep, Outbox, Product
+from imagineai_api.webhooks import announcing
 
 OPEN = ("queued", "processing")
 ENDED = ("completed", "failed", "cancelled")
 
+SETTLED = text("""
+SELECT job_id, CASE WHEN bool_or(status = 'completed') THEN 'completed' ELSE 'failed' END AS status,
+       CASE WHEN NOT bool_or(status = 'completed')
+            THEN (array_agg(error_message ORDER BY position) FILTER (WHERE status = 'failed'))[1]
+       END AS error
+FROM job_images WHERE job_id = ANY(:ids)
+GROUP BY job_id HAVING NOT bool_or(status IN ('queued', 'processing'))
+""")
 
-async def settle(connection: AsyncConnection, job_id: UUID) -> Event | None:
-    """End a job whose last image has ended; give its last event, None while images are open.
+END = text("""
+UPDATE jobs
+SET status = ended.status, error_message = ended.error, event_seq = event_seq + 1,
+    completed_at = clock_timestamp(), updated_at = clock_timestamp()
+FROM jsonb_to_recordset(CAST(:ended AS jsonb)) AS ended(id uuid, status text, error text)
+WHERE jobs.id = ended.id
+RETURNING jobs.id, user_id, product_id, flow_run_id, job_type, total_images,
+          EXISTS (SELECT FROM webhooks WHERE webhooks.user_id = jobs.user_id AND active) AS has_webhooks,
+          jobs.status = 'cancelled' AND job_type = 'batch' AND flow_run_id IS NOT NULL AS needs_cancel
+""")
 
-    The caller holds the job's row lock.
+
+async def settle(connection: AsyncConnection, job_ids: Collection[UUID]) -> list[Event]:
+    """End those of the jobs whose last image has ended; give their last events.
+
+    The caller holds the jobs' row locks.
     """
-    by_status = (
-        select(JobImage.status, func.count()).where(JobImage.job_id == job_id).group_by(JobImage.status)
-    )
-    found: dict[str, int] = {row[0]: row[1] for row in (await connection.execute(by_status)).all()}
-    if any(found.get(status) for status in OPEN):
-        return None
-    succeeded = found.get("completed", 0) > 0
-    error = None if succeeded else await _first_error(connection, job_id)
-    return await _end(connection, job_id, "completed" if succeeded else "failed", error)
+    if not job_ids:
+        return []
+    rows = (await connection.execute(SETTLED, {"ids": list(job_ids)})).all()
+    return await _end(connection, [_Ending(row.job_id, row.status, row.error) for row in rows])
 
 
 async def cancel(connection: AsyncConnection, job_id: UUID, reason: str) -> Event:
@@ -48,7 +67,8 @@ async def cancel(connection: AsyncConnection, job_id: UUID, reason: str) -> Even
         .values(status="cancelled", error_message=reason, lease_until=None)
     )
     await skip_open_steps(connection, job_id)
-    return await _end(connection, job_id, "cancelled", reason)
+    (event,) = await _end(connection, [_Ending(job_id, "cancelled", reason)])
+    return event
 
 
 async def skip_open_steps(connection: AsyncConnection, job_id: UUID, image_id: UUID | None = None) -> None:
@@ -62,25 +82,15 @@ async def skip_open_steps(connection: AsyncConnection, job_id: UUID, image_id: U
 
 async def last_event(connection: AsyncConnection, job_id: UUID) -> Event | None:
     """Give the last event of a job that has ended; None while it has not."""
-    images_done = select(func.count()).where(
-        JobImage.job_id == job_id, JobImage.status.in_(("completed", "failed"))
-    )
-    steps_done = select(func.count()).where(JobStep.job_id == job_id, JobStep.status == "completed")
-    query = select(
-        Job.__table__,
-        images_done.scalar_subquery().label("images_done"),
-        steps_done.scalar_subquery().label("steps_done"),
-    ).where(Job.id == job_id, Job.status.in_(ENDED))
-    row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else _last_event(row)
+    return next(iter(await _last_events(connection, [job_id])), None)
 
 
-async def return_product(connection: AsyncConnection, product_id: UUID | None) -> None:
-    """Give a product back the status it had, unless something is still on its way for it."""
-    on_their_way = exists().where(Job.product_id == product_id, Job.status.in_(OPEN))
+async def return_products(connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
+    """Give products back the status they had, unless something is still on its way for them."""
+    on_their_way = exists().where(Job.product_id == Product.id, Job.status.in_(OPEN))
     await connection.execute(
         update(Product)
-        .where(Product.id == product_id, Product.status == "processing", ~on_their_way)
+        .where(Product.id.in_(product_ids), Product.status == "processing", ~on_their_way)
         .values(
             status=func.coalesce(Product.status_before_processing, "draft"),
             status_before_processing=None,
@@ -89,35 +99,68 @@ async def return_product(connection: AsyncConnection, product_id: UUID | None) -
     )
 
 
-async def _end(connection: AsyncConnection, job_id: UUID, status: str, error: str | None) -> Event:
-    ended = (
-        update(Job)
-        .where(Job.id == job_id)
-        .values(
-            status=status,
-            error_message=error,
-            completed_at=func.clock_timestamp(),
-            updated_at=func.clock_timestamp(),
-            event_seq=Job.event_seq + 1,
-        )
-        .returning(Job.product_id, Job.flow_run_id, Job.job_type)
+@dataclass(frozen=True)
+class _Ending:
+    job_id: UUID
+    status: str
+    error: str | None
+
+
+async def _end(connection: AsyncConnection, endings: Sequence[_Ending]) -> list[Event]:
+    if not endings:
+        return []
+    values = [{"id": str(end.job_id), "status": end.status, "error": end.error} for end in endings]
+    ended = (await connection.execute(END, {"ended": json.dumps(values)})).all()
+    await return_products(connection, {row.product_id for row in ended if row.product_id is not None})
+    await _cancel_runs(connection, [row.flow_run_id for row in ended if row.needs_cancel])
+    events = await _last_events(connection, [end.job_id for end in endings])
+    listened_to = {row.id: row for row in ended if row.has_webhooks}
+    for event in events:
+        if event.job_id in listened_to:
+            await _announce(connection, event, listened_to[event.job_id])
+    return events
+
+
+async def _cancel_runs(connection: AsyncConnection, flow_run_ids: Sequence[str]) -> None:
+    if flow_run_ids:
+        rows = [{"kind": "cancel_flow_run", "payload": {"flow_run_id": run}} for run in flow_run_ids]
+        await connection.execute(insert(Outbox), rows)
+
+
+async def _last_events(connection: AsyncConnection, job_ids: Sequence[UUID]) -> list[Event]:
+    images_done = select(func.count()).where(
+        JobImage.job_id == Job.id, JobImage.status.in_(("completed", "failed"))
     )
-    row = (await connection.execute(ended)).one()
-    await return_product(connection, row.product_id)
-    if status == "cancelled" and row.job_type == "batch" and row.flow_run_id is not None:
-        await connection.execute(
-            insert(Outbox).values(kind="cancel_flow_run", payload={"flow_run_id": row.flow_run_id})
-        )
-    event = await last_event(connection, job_id)
-    if event is None:
-        raise RuntimeError(f"job {job_id} has no last event")
-    return event
+    steps_done = select(func.count()).where(JobStep.job_id == Job.id, JobStep.status == "completed")
+    # An attempt that began again has fewer steps done than were told before, and progress never falls.
+    told = select(func.max(JobStep.progress_completed)).where(JobStep.job_id == Job.id)
+    query = select(
+        Job.__table__,
+        images_done.scalar_subquery().label("images_done"),
+        func.greatest(steps_done.scalar_subquery(), told.scalar_subquery()).label("steps_done"),
+    ).where(Job.id.in_(job_ids), Job.status.in_(ENDED))
+    return [_last_event(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _first_error(connection: AsyncConnection, job_id: UUID) -> str | None:
-    errors = select(JobImage.error_message).where(JobImage.job_id == job_id, JobImage.status == "failed")
-    first: str | None = await connection.scalar(errors.order_by(JobImage.position).limit(1))
-    return first
+async def _announce(connection: AsyncConnection, event: Event, job: Any) -> None:
+    """Have the user's webhooks told what the last event tells, in this very transaction."""
+    counted = await _by_status(connection, event.job_id)
+    data = {
+        "job_id": str(event.job_id),
+        "job_type": job.job_type,
+        "status": event.status,
+        "product_id": None if job.product_id is None else str(job.product_id),
+        "total_images": job.total_images,
+        "processed_images": counted.get("completed", 0),
+        "failed_images": counted.get("failed", 0),
+        "error": (event.data or {}).get("error"),
+    }
+    await announcing.announce(connection, job.user_id, event.type, event.timestamp, data)
+
+
+async def _by_status(connection: AsyncConnection, job_id: UUID) -> dict[str, int]:
+    counted = select(JobImage.status, func.count()).where(JobImage.job_id == job_id).group_by(JobImage.status)
+    return {row[0]: row[1] for row in (await connection.execute(counted)).all()}
 
 
 def _last_event(row: Any) -> Event:

@@ -1,31 +1,47 @@
 """Jobs: started, read, cancelled. What a worker writes is in ``progress``."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    case,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy import ColumnElement, Select, Subquery, bindparam, case, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from imagineai_api import database, dispatch, ownership, tracing
+from imagineai_api import dispatch, ownership, tracing
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
-from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product
+from imagineai_api.ownership import WHOEVER_ASKS
+from imagineai_api.statements import Prepared, as_json, as_list, as_text, total
+from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product, Tally
 
 NO_JOB = "There is no such job."
+NO_STEPS: ColumnElement[Any] = literal_column("'[]'::json")
+"""Steps are listed in a job's detail only."""
+
+
+# One statement: every upload waits for it.
+START = text("""
+WITH job AS (
+    INSERT INTO jobs (id, user_id, product_id, job_type, total_images, request_id, traceparent)
+    VALUES (:id, :user_id, :product_id, :job_type, cardinality(CAST(:image_ids AS uuid[])),
+            :request_id, :traceparent)
+), images AS (
+    SELECT id, position - 1 AS position
+    FROM unnest(CAST(:image_ids AS uuid[])) WITH ORDINALITY AS given(id, position)
+), queued AS (
+    INSERT INTO job_images (job_id, image_id, position, queue)
+    SELECT CAST(:id AS uuid), id, position, :job_type FROM images
+), steps AS (
+    INSERT INTO job_steps (job_id, product_image_id, image_position, position, step_name)
+    SELECT CAST(:id AS uuid), images.id, images.position, step.position - 1, step.name
+    FROM images CROSS JOIN unnest(CAST(:steps AS text[])) WITH ORDINALITY AS step(name, position)
+)
+UPDATE products
+SET status = 'processing', status_before_processing = status, updated_at = now()
+WHERE id = :product_id AND status NOT IN ('processing', 'archived')
+""")
 
 
 async def start(
@@ -36,33 +52,21 @@ async def start(
     image_ids: Sequence[UUID],
     job_type: str,
     request_id: str | None,
+    job_id: UUID | None = None,
 ) -> UUID:
     """Write a job with its images and steps, and tell the workers when the transaction commits."""
-    job_id = uuid4()
-    await connection.execute(
-        insert(Job).values(
-            id=job_id,
-            user_id=user_id,
-            product_id=product_id,
-            job_type=job_type,
-            total_images=len(image_ids),
-            request_id=request_id,
-            traceparent=tracing.traceparent(),
-        )
-    )
-    await connection.execute(
-        insert(JobImage),
-        [
-            {"job_id": job_id, "image_id": image_id, "position": position, "queue": job_type}
-            for position, image_id in enumerate(image_ids)
-        ],
-    )
-    await _insert_steps(connection, job_id, image_ids)
-    await connection.execute(
-        update(Product)
-        .where(Product.id == product_id, Product.status.not_in(("processing", "archived")))
-        .values(status="processing", status_before_processing=Product.status, updated_at=func.now())
-    )
+    job_id = job_id or uuid4()
+    job = {
+        "id": job_id,
+        "user_id": user_id,
+        "product_id": product_id,
+        "job_type": job_type,
+        "image_ids": list(image_ids),
+        "steps": list(STEPS),
+        "request_id": request_id,
+        "traceparent": tracing.traceparent(),
+    }
+    await connection.execute(START, job)
     await dispatch.wake(connection, job_type, job_id)
     return job_id
 
@@ -83,13 +87,20 @@ async def get(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> dict[
 
 async def page(
     connection: AsyncConnection, user_id: UUID, *, status: str | None, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
-    """List a user's jobs, newest first, without their steps; also say how many there are in all."""
-    query = _jobs(user_id)
-    if status is not None:
-        query = query.where(Job.status == status)
-    newest_first = query.order_by(Job.created_at.desc(), Job.id.desc())
-    return await database.page(connection, newest_first, limit=limit, offset=offset)
+) -> tuple[str, int]:
+    """List a user's jobs, newest first, without their steps, as JSON; also say how many there are in all."""
+    asked = {} if status is None else {"status": status}
+    found = await _page(of_status=bool(asked)).execute(
+        connection, user_id=user_id, limit=limit, offset=offset, **asked
+    )
+    row = found.one()
+    return row.items, row.total
+
+
+async def recent(connection: AsyncConnection, user_id: UUID, limit: int) -> str:
+    """Give what little the dashboard shows of a user's last jobs, newest first, as JSON."""
+    found = await _recent().execute(connection, user_id=user_id, limit=limit)
+    return str(found.scalar_one())
 
 
 async def cancel(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> Event:
@@ -188,7 +199,7 @@ def counts() -> tuple[ColumnElement[int], ColumnElement[int]]:
     return having("completed"), having("failed")
 
 
-def _jobs(user_id: UUID) -> Select[*tuple[Any, ...]]:
+def _jobs(user_id: ownership.Owner) -> Select[*tuple[Any, ...]]:
     processed, failed = counts()
     return ownership.jobs(
         user_id,
@@ -209,26 +220,30 @@ def _jobs(user_id: UUID) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def _insert_steps(connection: AsyncConnection, job_id: UUID, image_ids: Sequence[UUID]) -> None:
-    images = func.unnest(literal(list(image_ids), ARRAY(PG_UUID))).table_valued(
-        "id", with_ordinality="position"
+@cache
+def _page(*, of_status: bool) -> Prepared:
+    """Make the statement of a list: always one row, also past the end; the tallies count all jobs."""
+    wanted = [Job.status == bindparam("status")] if of_status else []
+    job = _newest(_jobs(WHOEVER_ASKS).where(*wanted).offset(bindparam("offset")))
+    fields = {"celery_task_id" if name == "flow_run_id" else name: value for name, value in job.c.items()}
+    items = as_list(as_json(**fields, steps=NO_STEPS), job.c.created_at.desc(), job.c.id.desc())
+    everything = ownership.tallies(WHOEVER_ASKS, total(Tally.jobs))
+    counted = ownership.jobs(WHOEVER_ASKS, func.count()).where(*wanted) if of_status else everything
+    return Prepared(select(as_text(items).label("items"), counted.scalar_subquery().label("total")))
+
+
+@cache
+def _recent() -> Prepared:
+    processed, _ = counts()
+    columns = (Job.id, Job.job_type, Job.status, Job.total_images, processed.label("processed_images"))
+    job = _newest(ownership.jobs(WHOEVER_ASKS, *columns, Job.created_at, Job.completed_at))
+    return Prepared(
+        select(as_text(as_list(as_json(**dict(job.c.items())), job.c.created_at.desc(), job.c.id.desc())))
     )
-    names = func.unnest(literal(list(STEPS), ARRAY(JobStep.step_name.type))).table_valued(
-        "name", with_ordinality="position"
-    )
-    images, names = images.render_derived("images"), names.render_derived("names")
-    rows = select(
-        literal(job_id),
-        images.c.id,
-        images.c.position - 1,
-        names.c.position - 1,
-        names.c.name,
-    ).select_from(images.join(names, and_(True)))
-    await connection.execute(
-        insert(JobStep).from_select(
-            ["job_id", "product_image_id", "image_position", "position", "step_name"], rows
-        )
-    )
+
+
+def _newest(query: Select[*tuple[Any, ...]]) -> Subquery:
+    return query.order_by(Job.created_at.desc(), Job.id.desc()).limit(bindparam("limit")).subquery()
 
 
 def _total_of_progress() -> ColumnElement[int]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -18,9 +18,6 @@ from imagineai_api.jobs import service as jobs
 
 log = logging.getLogger(__name__)
 
-ROWS_WHILE_REDIS_IS_AWAY_S = 1
-ROWS_ANYWAY_S = 10
-"""How long a socket waits for an event before it looks at the rows itself."""
 PLACE_RENEWED_S = 20
 NORMAL_CLOSURE = 1000
 
@@ -34,7 +31,8 @@ async def watch_job(
     """Send a job's events until its end. ``after`` resumes above a ``seq`` that was seen."""
     await socket.accept()
     try:
-        user, job = await _admit(socket, job_id, token)
+        async with socket.app.state.hub.reads:
+            user, job = await _admit(socket, job_id, token)
         place = await socket.app.state.limits.take_socket(user.id)
     except ImagineAIError as error:
         fields = {"user_id": getattr(socket.state, "user_id", None)}
@@ -82,7 +80,7 @@ async def _serve(socket: WebSocket, job: UUID, user: CurrentUser, place: str | N
 async def _send(socket: WebSocket, job: UUID, after: int) -> None:
     state = socket.app.state
     async for event in follow(state.hub, state.database, job, after):
-        await socket.send_text(event.to_json())
+        await socket.send_text(event.text)
     await socket.close(NORMAL_CLOSURE)
 
 
@@ -97,40 +95,39 @@ async def follow(hub: Hub, database: Database, job: UUID, after: int) -> AsyncIt
 
     Subscribes first, then reads the rows, then listens; a gap in the numbers is filled from the rows.
     """
-    async with hub.subscribe(job) as queue:
-        missed, seen = await _rows(database, job, after), after
+    read = partial(_rows, hub, database, job)
+    async with hub.subscribe(job, after) as subscription:
+        missed = await read(after)
         while True:
             for event in missed:
-                if event.seq > seen or event.last:
-                    seen = event.seq
+                if event.seq > subscription.seen or event.last:
+                    subscription.seen = event.seq
                     yield event
                     if event.last:
                         return
-            heard = await _next(hub, queue)
-            in_order = heard is not None and heard.seq == seen + 1
-            missed = [heard] if heard is not None and in_order else await _missed(database, job, seen, heard)
+            heard, seen = await subscription.next(), subscription.seen
+            fresh = _in_order(heard, seen)
+            missed = await read(seen) if fresh is None else fresh
 
 
-async def _missed(database: Database, job: UUID, seen: int, event: Event | None) -> list[Event]:
-    if event is not None and event.seq <= seen:
-        return []
-    return await _rows(database, job, seen)
+def _in_order(heard: list[Event | None], seen: int) -> list[Event] | None:
+    """Give what is new of what was heard; None where an event is missing, or the last one was passed over."""
+    fresh: list[Event] = []
+    for event in heard:
+        if event is None or event.seq > seen + len(fresh) + 1 or (event.last and event.seq <= seen):
+            return None
+        if event.seq == seen + len(fresh) + 1:
+            fresh.append(event)
+    return fresh
 
 
-async def _rows(database: Database, job: UUID, after: int) -> list[Event]:
+async def _rows(hub: Hub, database: Database, job: UUID, after: int) -> list[Event]:
     try:
-        async with database.reading() as connection:
+        async with hub.reads, database.reading() as connection:
             return await jobs.events_since(connection, job, after)
     except ImagineAIError as error:
         log.warning("A watcher waits for the database: %s", error)
         return []
-
-
-async def _next(hub: Hub, queue: asyncio.Queue[Event]) -> Event | None:
-    wait_s = ROWS_ANYWAY_S if hub.connected.is_set() else ROWS_WHILE_REDIS_IS_AWAY_S
-    with suppress(TimeoutError):
-        return await asyncio.wait_for(queue.get(), wait_s)
-    return None
 
 
 async def _until_gone(socket: WebSocket) -> None:

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from imagineai_api.tables import Table
+from imagineai_api import webhook_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Table.metadata,
+    target_metadata=webhook_tables.Webhook.metadata,
     compare_server_default=True,
 )
 with context.begin_transaction():

@@ -51,3 +51,12 @@ class ServedModels(BaseModel):
     champion: ServedVersion | None
     previous: ServedVersion | None
     problem: str | None
+
+
+class ModelCard(BaseModel):
+    """The card of a model version, in Markdown."""
+
+    model_config = shown({"version": "3", "markdown": "# imagineai\n\nWhat it can do, and what it cannot."})
+
+    version: str
+    markdown: str

@@ -1,8 +1,14 @@
 """What a replica answers with."""
 
+import asyncio
+
+from imagineai_api.errors import NotFound
 from imagineai_api.inference.loaded import Served
 from imagineai_api.inference.registry import ModelRegistry
-from imagineai_api.models.schemas import ServedModels, ServedVersion
+from imagineai_api.models.schemas import ModelCard, ServedModels, ServedVersion
+from imagineai_vision.bundle import MODEL_CARD
+
+NO_CARD = "No model with a card is served."
 
 
 def served(registry: ModelRegistry, name: str) -> ServedModels:
@@ -13,6 +19,22 @@ def served(registry: ModelRegistry, name: str) -> ServedModels:
         previous=_described(registry.previous),
         problem=registry.problem,
     )
+
+
+async def card(registry: ModelRegistry) -> ModelCard:
+    """Read the card in the bundle of the champion.
+
+    Raises:
+        NotFound: There is no champion, or its bundle is gone from the cache.
+    """
+    champion = registry.champion
+    if champion is None:
+        raise NotFound(NO_CARD)
+    try:
+        text = await asyncio.to_thread((champion.engine.bundle.folder / MODEL_CARD).read_text, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(NO_CARD) from error
+    return ModelCard(version=champion.version, markdown=text)
 
 
 def _described(loaded: Served | None) -> ServedVersion | None:

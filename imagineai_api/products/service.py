@@ -1,13 +1,12 @@
 """Products: what a user sells, and the pictures of it."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, Select, Text, bindparam, func, insert, literal_column, select, update
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import database as databases
@@ -16,7 +15,9 @@ from imagineai_api.database import Database
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
-from imagineai_api.tables import Product, ProductImage
+from imagineai_api.ownership import WHOEVER_ASKS
+from imagineai_api.statements import Prepared, as_json, as_list, as_text, total
+from imagineai_api.tables import Product, ProductImage, Tally
 
 NO_PRODUCT = "There is no such product."
 COLUMNS = (
@@ -32,6 +33,25 @@ COLUMNS = (
     Product.created_at,
     Product.updated_at,
 )
+IMAGE_COLUMNS = (
+    ProductImage.id,
+    ProductImage.s3_key,
+    ProductImage.original_filename,
+    ProductImage.content_type,
+    ProductImage.file_size_bytes,
+    ProductImage.width,
+    ProductImage.height,
+    ProductImage.is_primary,
+    ProductImage.upload_status,
+    ProductImage.created_at,
+)
+FILTERS: dict[str, ColumnElement[bool]] = {
+    "category": Product.category == bindparam("category"),
+    "status": Product.status == bindparam("status"),
+    "search": Product.search.op("@@")(
+        func.websearch_to_tsquery(literal_column("'english'"), bindparam("search", type_=Text))
+    ),
+}
 
 
 async def create(connection: AsyncConnection, user_id: UUID, fields: dict[str, Any]) -> dict[str, Any]:
@@ -41,18 +61,17 @@ async def create(connection: AsyncConnection, user_id: UUID, fields: dict[str, A
     return {**row, "images": []}
 
 
-async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> dict[str, Any]:
-    """Read one of a user's products with its pictures.
+async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> str:
+    """Read one of a user's products with its pictures, as JSON.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
     """
-    query = ownership.products(user_id, *COLUMNS).where(Product.id == product_id)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
+    found = await _one().execute(connection, user_id=user_id, product_id=product_id)
+    product: str | None = found.scalar_one_or_none()
+    if product is None:
         raise NotFound(NO_PRODUCT)
-    images = await _images(connection, [product_id])
-    return {**row, "images": images[product_id]}
+    return product
 
 
 async def page(
@@ -64,25 +83,20 @@ async def page(
     search: str | None,
     limit: int,
     offset: int,
-) -> tuple[list[dict[str, Any]], int]:
-    """List a user's products, newest first, with their pictures; also say how many there are in all."""
-    query = ownership.products(user_id, *COLUMNS)
-    if category is not None:
-        query = query.where(Product.category == category)
-    if status is not None:
-        query = query.where(Product.status == status)
-    if search is not None and search.strip():
-        query = query.where(Product.search.op("@@")(func.websearch_to_tsquery("english", _bounded(search))))
-    newest_first = query.order_by(Product.created_at.desc(), Product.id.desc())
-    rows, total = await databases.page(connection, newest_first, limit=limit, offset=offset)
-    images = await _images(connection, [row["id"] for row in rows])
-    return [{**row, "images": images[row["id"]]} for row in rows], total
+) -> tuple[str, int]:
+    """List a user's products, newest first, with their pictures, as JSON; also say how many there are."""
+    words = _bounded(search) if search is not None and search.strip() else None
+    given = {"category": category, "status": status, "search": words}
+    asked = {name: value for name, value in given.items() if value is not None}
+    found = await _page(frozenset(asked)).execute(
+        connection, user_id=user_id, limit=limit, offset=offset, **asked
+    )
+    row = found.one()
+    return row.items, row.total
 
 
-async def change(
-    connection: AsyncConnection, user_id: UUID, product_id: UUID, fields: dict[str, Any]
-) -> dict[str, Any]:
-    """Change the fields that were sent.
+async def change(connection: AsyncConnection, user_id: UUID, product_id: UUID, fields: dict[str, Any]) -> str:
+    """Change the fields that were sent; gives the product as JSON.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
@@ -164,13 +178,37 @@ async def _delete_idle(
     return True
 
 
-async def _images(
-    connection: AsyncConnection, product_ids: Sequence[UUID]
-) -> defaultdict[UUID, list[dict[str, Any]]]:
-    images: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    if product_ids:
-        query = select(ProductImage.__table__).where(ProductImage.product_id.in_(product_ids))
-        in_order = query.order_by(ProductImage.created_at, ProductImage.id)
-        for row in (await connection.execute(in_order)).mappings():
-            images[row["product_id"]].append(dict(row))
-    return images
+@cache
+def _one() -> Prepared:
+    product = (
+        ownership.products(WHOEVER_ASKS, *COLUMNS).where(Product.id == bindparam("product_id")).subquery()
+    )
+    return Prepared(select(as_text(_with_images(product))))
+
+
+@cache
+def _page(asked: frozenset[str]) -> Prepared:
+    """Make the statement of a list with these filters: always one row, also past the end."""
+    filters = [FILTERS[name] for name in sorted(asked)]
+    mine = ownership.products(WHOEVER_ASKS, *COLUMNS).where(*filters)
+    newest_first = mine.order_by(Product.created_at.desc(), Product.id.desc())
+    product = newest_first.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
+    counted = _total(asked, filters).scalar_subquery()
+    items = as_list(_with_images(product), product.c.created_at.desc(), product.c.id.desc())
+    return Prepared(select(as_text(items).label("items"), counted.label("total")))
+
+
+def _total(asked: frozenset[str], filters: list[ColumnElement[bool]]) -> Select[Any]:
+    """Count what a list has: by the tallies where they know it, few rows for however many products."""
+    if asked <= {"category"}:
+        of_category = [Tally.category == bindparam("category")] if asked else []
+        return ownership.tallies(WHOEVER_ASKS, total(Tally.products)).where(*of_category)
+    return ownership.products(WHOEVER_ASKS, func.count()).where(*filters)
+
+
+def _with_images(product: Any) -> ColumnElement[Any]:
+    """Make JSON of a product's row, its pictures in it, oldest first."""
+    image = as_json(**{column.name: column for column in IMAGE_COLUMNS})
+    images = select(as_list(image, ProductImage.created_at, ProductImage.id))
+    of_product = images.where(ProductImage.product_id == product.c.id).correlate(product).scalar_subquery()
+    return as_json(**dict(product.c.items()), images=of_product)

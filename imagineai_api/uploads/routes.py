@@ -5,10 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import TypeAdapter, ValidationError
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.datastructures import FormData
 
 from imagineai_api import request_log
 from imagineai_api.database import Transaction
@@ -17,6 +14,7 @@ from imagineai_api.documentation.examples import PRODUCT_ID, shown_as
 from imagineai_api.errors import Invalid
 from imagineai_api.gate import REST_MISSING, SignedIn, gate
 from imagineai_api.limits import Tier
+from imagineai_api.multipart import NO_FILE, file_of, media_type, parsed_form
 from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
 from imagineai_api.uploads import proof
@@ -54,7 +52,6 @@ MULTIPART: dict[str, Any] = {
         },
     }
 }
-NO_FILE = "file is required, as a multipart file part."
 MAX_NAME_LENGTH = 255
 _uuid = TypeAdapter(UUID)
 _name = TypeAdapter(Storable)
@@ -151,7 +148,7 @@ async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
     """Take a picture through the API and start its analysis."""
     state = request.app.state
     # Parsed here and not by FastAPI, so that the token and the length are checked before the body is read.
-    async with _form(request) as form:
+    async with parsed_form(request) as form:
         upload = await _upload(form)
     started = await uploads.upload(
         state.database,
@@ -167,35 +164,17 @@ async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
     )
 
 
-class _form:  # noqa: N801 - reads as a function
-    """The parsed form; whatever is wrong with its encoding is one sentence."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    async def __aenter__(self) -> FormData:
-        try:
-            self._data = await self._request.form(max_files=1, max_fields=10)
-        except (HTTPException, MultiPartException, FormParserError, ValueError, KeyError) as error:
-            raise Invalid("The body is not a well-formed multipart form with one file.") from error
-        return self._data
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._data.close()
-
-
 async def _upload(form: FormData) -> uploads.Upload:
-    file, product_id = form.get("file"), form.get("product_id")
+    product_id = form.get("product_id")
     if not isinstance(product_id, str):
         raise Invalid("product_id is required, as a form field.")
-    if not isinstance(file, UploadFile):
-        raise Invalid(NO_FILE)
+    file = file_of(form)
     try:
         name = _name.validate_python(file.filename or "image")
         owner = _uuid.validate_python(product_id)
     except ValidationError as error:
         raise Invalid("product_id must be a UUID, and the file's name plain text.") from error
-    content_type = (file.content_type or "").partition(";")[0].strip().lower()
+    content_type = media_type(file.content_type)
     return uploads.Upload(owner, name[-MAX_NAME_LENGTH:], content_type, await file.read())
 
 

@@ -6,9 +6,10 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import dispatch, ownership
@@ -27,6 +28,17 @@ log = logging.getLogger(__name__)
 SAFE_NAME_LENGTH = 80
 NO_IMAGE = "There is no such image."
 NOTHING_YET = "Nothing has been uploaded to this image's address yet."
+# A product's first image is its primary one.
+INSERT_IMAGE = text("""
+INSERT INTO product_images (
+    id, product_id, s3_key, original_filename, content_type, file_size_bytes, width, height,
+    is_primary, upload_status, etag, upload_job_id, created_at
+) VALUES (
+    :id, :product_id, :s3_key, :original_filename, :content_type, :file_size_bytes, :width, :height,
+    NOT EXISTS (SELECT FROM product_images WHERE product_id = :product_id AND is_primary),
+    :upload_status, :etag, :upload_job_id, clock_timestamp()
+)
+""")
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,15 @@ class Started:
     """An accepted image and its job."""
 
     image_id: UUID
+    job_id: UUID
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """What an image is accepted as: proven, stored, and with a job of its own."""
+
+    facts: PictureFacts
+    stored: StoredObject
     job_id: UUID
 
 
@@ -70,8 +91,9 @@ async def upload(
     try:
         async with database.transaction() as connection:
             await products.hold(connection, user_id, upload.product_id)
-            await _insert_image(connection, image_id, upload, key, len(upload.data), facts, stored.etag)
-            job_id = await _start(connection, user_id, upload.product_id, image_id, request_id)
+            accepted = _Accepted(facts, stored, uuid4())
+            await _insert_image(connection, image_id, upload, key, stored.size_bytes, accepted)
+            started = await _start(connection, user_id, upload.product_id, image_id, accepted, request_id)
             committing = True
     except Exception:
         # A commit whose answer was lost may have been made: its picture has to stay.
@@ -79,7 +101,7 @@ async def upload(
             with suppress(StorageAway):
                 await storage.delete([key])
         raise
-    return Started(image_id, job_id)
+    return started
 
 
 async def presign(
@@ -102,7 +124,7 @@ async def presign(
     image_id = uuid4()
     key = _key(user_id, product_id, image_id, filename)
     await _insert_image(
-        connection, image_id, Upload(product_id, filename, content_type, b""), key, size_bytes, None, None
+        connection, image_id, Upload(product_id, filename, content_type, b""), key, size_bytes, None
     )
     url, expires_s = storage.presigned_put(key, content_type, size_bytes)
     return image_id, key, url, expires_s
@@ -157,37 +179,31 @@ async def _accept(
     image = await _image(connection, user_id, image_id, lock=True)
     if image.upload_job_id is not None:
         return Started(image_id, image.upload_job_id)
-    await connection.execute(
-        update(ProductImage)
-        .where(ProductImage.id == image_id)
-        .values(
-            upload_status="uploaded",
-            file_size_bytes=stored.size_bytes,
-            etag=stored.etag,
-            width=facts.width,
-            height=facts.height,
-        )
-    )
-    job_id = await _start(connection, user_id, image.product_id, image_id, request_id)
-    return Started(image_id, job_id)
+    accepted = _Accepted(facts, stored, uuid4())
+    values = {"file_size_bytes": stored.size_bytes, **_values(accepted)}
+    await connection.execute(update(ProductImage).where(ProductImage.id == image_id).values(**values))
+    return await _start(connection, user_id, image.product_id, image_id, accepted, request_id)
 
 
 async def _start(
-    connection: AsyncConnection, user_id: UUID, product_id: UUID, image_id: UUID, request_id: str | None
-) -> UUID:
+    connection: AsyncConnection,
+    user_id: UUID,
+    product_id: UUID,
+    image_id: UUID,
+    accepted: _Accepted,
+    request_id: str | None,
+) -> Started:
     await analyses.expect(connection, image_id)
-    job_id = await jobs.start(
+    await jobs.start(
         connection,
         user_id=user_id,
         product_id=product_id,
         image_ids=[image_id],
         job_type="single",
         request_id=request_id,
+        job_id=accepted.job_id,
     )
-    await connection.execute(
-        update(ProductImage).where(ProductImage.id == image_id).values(upload_job_id=job_id)
-    )
-    return job_id
+    return Started(image_id, accepted.job_id)
 
 
 async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str) -> None:
@@ -221,26 +237,36 @@ async def _insert_image(
     upload: Upload,
     key: str,
     size_bytes: int,
-    facts: PictureFacts | None,
-    etag: str | None,
+    accepted: _Accepted | None,
 ) -> None:
-    has_primary = exists().where(ProductImage.product_id == upload.product_id, ProductImage.is_primary)
-    await connection.execute(
-        insert(ProductImage).values(
-            id=image_id,
-            product_id=upload.product_id,
-            s3_key=key,
-            original_filename=upload.filename,
-            content_type=upload.content_type,
-            file_size_bytes=size_bytes,
-            width=facts.width if facts else None,
-            height=facts.height if facts else None,
-            is_primary=select(~has_primary).scalar_subquery(),
-            upload_status="uploaded" if facts else "pending",
-            etag=etag,
-            created_at=func.clock_timestamp(),
-        )
-    )
+    image = {
+        "id": image_id,
+        "product_id": upload.product_id,
+        "s3_key": key,
+        "original_filename": upload.filename,
+        "content_type": upload.content_type,
+        "file_size_bytes": size_bytes,
+        **_values(accepted),
+    }
+    await connection.execute(INSERT_IMAGE, image)
+
+
+def _values(accepted: _Accepted | None) -> dict[str, Any]:
+    if accepted is None:
+        return {
+            "width": None,
+            "height": None,
+            "etag": None,
+            "upload_job_id": None,
+            "upload_status": "pending",
+        }
+    return {
+        "width": accepted.facts.width,
+        "height": accepted.facts.height,
+        "etag": accepted.stored.etag,
+        "upload_job_id": accepted.job_id,
+        "upload_status": "uploaded",
+    }
 
 
 def _key(user_id: UUID, product_id: UUID, image_id: UUID, filename: str) -> str:

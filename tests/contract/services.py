@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from tests import platforms
+
 PARTS = {
     "database": "DATABASE_URL",
     "redis": "REDIS_URL",
@@ -93,7 +95,7 @@ class SecondService:
 
     def __init__(self, env, log, **overrides):
         self.lines, self.log, self._log = {}, log, log.open("w")
-        self.env = {**os.environ, **env}
+        self.env = {**os.environ, **platforms.CALLS_BACK, **env}
         for part, variable in PARTS.items():
             self.lines[part], self.env[variable] = _through_a_line(env[variable])
         port, inference_port = free_port(), free_port()

@@ -51,7 +51,7 @@ def declaring(operations, status):
 
 def test_400_says_what_broken_json_is_answered(user, operations):
     names = taking_json(operations)
-    assert len(names) == 8
+    assert len(names) == 10
     for name in names:
         method, path = filled(name)
         answer = user.http.request(method, path, content=BROKEN, headers=JSON)
@@ -80,7 +80,7 @@ def test_401_says_what_is_answered_without_a_token(anonymous, operations):
 def test_404_says_what_is_answered_for_what_nobody_has(user, operations):
     bodies = {"PATCH": {"title": "x"}}
     names = [name for name in declaring(operations, 404) if "{" in name]
-    assert len(names) == 9
+    assert len(names) == 16
     for name in names:
         method, path = filled(name)
         answer = user.http.request(method, path, json=bodies.get(method))
@@ -102,6 +102,7 @@ def test_422_says_what_an_unfit_request_is_answered(user, operations):
             "GET /api/v1/products": lambda: user.http.get("/products?page=0"),
             "GET /api/v1/jobs": lambda: user.http.get("/jobs?limit=0"),
             "PATCH /api/v1/products/{product_id}": lambda: user.http.patch("/products/1", json={}),
+            "PATCH /api/v1/webhooks/{webhook_id}": lambda: user.http.patch("/webhooks/1", json={}),
             "POST /api/v1/uploads/direct": lambda: user.http.post(
                 "/uploads/direct", data={"product_id": UNKNOWN}
             ),
@@ -128,6 +129,7 @@ WITHOUT_A_FIELD = {
         "file_size_bytes": 9,
     },
     "POST /api/v1/uploads/confirm": {},
+    "POST /api/v1/webhooks": {},
 }
 
 
@@ -172,11 +174,24 @@ def test_the_errors_of_batches_and_retries_say_what_is_answered(user, product, s
         (f"POST {batch}", 404, user.http.post("/batch", json={**wish, "product_id": UNKNOWN})),
         (f"POST {batch}", 422, user.http.post("/batch", json={**wish, "image_ids": [UNKNOWN]})),
         (retry, 409, user.http.post(f"/analysis/{seen['image_id']}/retry")),
+        ("POST /api/v1/jobs/{job_id}/retry", 409, user.http.post(f"/jobs/{seen['job_id']}/retry")),
         (f"DELETE {batch}/{{job_id}}", 409, user.http.delete(f"/batch/{seen['job_id']}")),
     ]
     for name, status, answer in cases:
         assert (answer.status_code, answer.json()["detail"]) == (status, said(operations, name, status)), name
     assert user.http.delete(f"/batch/{job_id}").status_code == 204
+
+
+def test_the_errors_of_webhooks_say_what_is_answered(new_user, operations):
+    user, fields = new_user(), {"url": "https://nowhere.invalid/"}
+    ids = [user.http.post("/webhooks", json=fields).json()["id"] for _ in range(10)]
+    user.http.patch(f"/webhooks/{ids[0]}", json={"active": False})
+    cases = {
+        "POST /api/v1/webhooks": user.http.post("/webhooks", json=fields),
+        "POST /api/v1/webhooks/{webhook_id}/test": user.http.post(f"/webhooks/{ids[0]}/test"),
+    }
+    for name, answer in cases.items():
+        assert (answer.status_code, answer.json()["detail"]) == (409, said(operations, name, 409)), name
 
 
 def test_a_large_body_is_answered_as_413_says(user, operations):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
 SEED = int(os.environ.get("FUZZ_SEED") or (random.randrange(2**32) if MINUTES else 20_250_115))
 DOOMED = 2
-"""So many of Alice's products may be deleted by their ids; the others stay for what needs them."""
+"""So many of Alice's products and webhooks may be deleted by their ids; the others stay."""
 LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "8"]
 
 
@@ -28,6 +28,8 @@ def alice(new_user):
     alice = new_user()
     for _ in range(6):
         alice.analysed(alice.product()["id"])
+    for _ in range(2 * DOOMED):
+        a_webhook_of(alice)
     return alice
 
 
@@ -43,7 +45,15 @@ def bob(new_user, mark):
     bob = new_user()
     for _ in range(3):
         bob.analysed(bob.product(title=mark, description=mark, category=mark)["id"])
+    for _ in range(3):
+        a_webhook_of(bob, description=mark)  # after his jobs, of which it would be told again and again
     return bob
+
+
+def a_webhook_of(user, **fields):
+    """One that leads nowhere."""
+    answer = user.http.post("/webhooks", json={"url": "https://nowhere.invalid/", **fields})
+    assert answer.status_code == 201, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +72,44 @@ def unattended(alice, database):
 
 
 @pytest.fixture(scope="module")
-def run(platform, alice, bob, mark, before, unattended, tmp_path_factory):
+def failed(alice, database):
+    """Jobs of Alice's that ended with a failed image, on products that nobody deletes."""
+    made = """
+        INSERT INTO jobs (id, user_id, product_id, job_type, total_images, status, completed_at)
+        VALUES (gen_random_uuid(), %s, %s, 'batch', 1, 'failed', now()) RETURNING id::text
+    """
+    with_image = """
+        INSERT INTO job_images (job_id, image_id, position, queue, status)
+        VALUES (%s, %s, 0, 'batch', 'failed')
+    """
+    job_ids = []
+    for pair in pairs(alice, owned(alice)["products"][DOOMED:]):
+        (job_id,) = database.execute(made, [alice.id, pair["product_id"]]).fetchone()
+        database.execute(with_image, [job_id, pair["image_ids"][0]])
+        failed = "UPDATE analyses SET status = 'failed' WHERE product_image_id = %s"
+        database.execute(failed, [pair["image_ids"][0]])
+        job_ids.append(job_id)
+    return job_ids
+
+
+@pytest.fixture(scope="module")
+def run(platform, alice, bob, mark, before, unattended, failed, tmp_path_factory):
     """One run of schemathesis: how it ended, and what was asked how often."""
     folder = tmp_path_factory.mktemp("fuzz")
     shutil.copy(Path(__file__).with_name("schemathesis.toml"), folder)
     hers, his = owned(alice), owned(bob)
     doomed, hers["products"] = hers["products"][:DOOMED], hers["products"][DOOMED:]
+    doomed_webhooks, hers["webhooks"] = hers["webhooks"][:DOOMED], hers["webhooks"][DOOMED:]
     write_dictionary(folder / "doomed.txt", doomed + his["products"])
-    for kind in ("products", "images", "jobs"):
+    write_dictionary(folder / "doomed_webhooks.txt", doomed_webhooks + his["webhooks"])
+    for kind in ("products", "images", "jobs", "webhooks"):
         write_dictionary(folder / f"{kind}.txt", hers[kind] + his[kind])
     write_dictionary(folder / "open_jobs.txt", unattended + his["jobs"])
+    write_dictionary(folder / "failed_jobs.txt", failed + his["jobs"])
     write_dictionary(folder / "words.txt", [mark, "thing"])
     bobs = {"mark": mark, "owns": [one for ids in his.values() for one in ids]}
     world = {"url": platform.url, "alice": account(alice), "bob": account(bob) | bobs}
+    world["failed_jobs"] = failed
     world["pairs"] = pairs(alice, hers["products"]) + pairs(bob, his["products"])
     (folder / "world.json").write_text(json.dumps(world))
     ended = schemathesis(platform.url, folder)
@@ -117,6 +152,7 @@ def owned(user):
         "products": [product["id"] for product in products],
         "images": [image["id"] for product in products for image in product["images"]],
         "jobs": [job["id"] for job in user.http.get("/jobs", params={"limit": 100}).json()["items"]],
+        "webhooks": [webhook["id"] for webhook in user.http.get("/webhooks").json()["items"]],
     }
 
 
@@ -126,7 +162,11 @@ def everything(user):
     paths = [f"/products/{one}" for one in things["products"]]
     paths += [f"/products/{one}/analysis" for one in things["products"]]
     paths += [f"/jobs/{one}" for one in things["jobs"]]
-    return {path: user.http.get(path).json() for path in ("/products", "/jobs", "/dashboard/stats", *paths)}
+    paths += [f"/webhooks/{one}/deliveries" for one in things["webhooks"]]
+    return {
+        path: user.http.get(path).json()
+        for path in ("/products", "/jobs", "/webhooks", "/dashboard/stats", *paths)
+    }
 
 
 @pytest.mark.timeout(60 * MINUTES + 600)

@@ -1,7 +1,5 @@
 """What a replica says of the model that it answers with, and how it follows the registry."""
 
-import base64
-import hmac
 import time
 
 import httpx
@@ -9,8 +7,7 @@ import pytest
 
 from tests.contract.conftest import MODEL
 from tests.contract.wire import User, eventually
-
-BODY = b'{"entity": "model_version_alias", "action": "created"}'
+from tests.promotion_calls import BODY, signed
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +54,14 @@ def test_the_served_model_is_the_registered_one(user, registry):
     }
 
 
+def test_the_card_is_that_of_the_served_model(user):
+    answer = user.http.get("/models/card")
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) == {"version", "markdown"}
+    assert answer.json()["version"] == served(user)["champion"]["version"]
+    assert answer.json()["markdown"].startswith("# ")
+
+
 def test_a_promotion_shows_with_the_version_before_it(user, promote):
     before = served(user)["champion"]
     after = serving(user, promote())
@@ -86,15 +91,6 @@ def test_a_broken_bundle_is_refused_and_told(other, second, registry, promote):
     assert second.log.read_text().count(reason) == 1
 
 
-def sign(secret, moment, body=BODY):
-    signed = hmac.digest(secret.encode(), f"delivery.{moment}.".encode() + body, "sha256")
-    return {
-        "X-MLflow-Delivery-Id": "delivery",
-        "X-MLflow-Timestamp": str(moment),
-        "X-MLflow-Signature": f"v1,{base64.b64encode(signed).decode()}",
-    }
-
-
 @pytest.fixture
 def call(platform):
     """Call as MLflow does."""
@@ -105,17 +101,17 @@ def call(platform):
 
 def test_a_call_that_mlflow_has_not_signed_is_refused(platform, call):
     secret, now = platform.env["MODEL_WEBHOOK_SECRET"], int(time.time())
-    forged = sign("another", now)
-    old = sign(secret, now - 3600)
-    of_another_body = sign(secret, now, b"{}")
-    odd = {**sign(secret, now), "X-MLflow-Timestamp": "soon"}
+    forged = signed("another", now)
+    old = signed(secret, now - 3600)
+    of_another_body = signed(secret, now, b"{}")
+    odd = {**signed(secret, now), "X-MLflow-Timestamp": "soon"}
     for headers in ({}, forged, old, of_another_body, odd):
         answer = call(headers)
         assert (answer.status_code, answer.json()["error"]) == (401, "Unauthorized"), headers
 
 
 def test_a_signed_call_is_taken(platform, call):
-    headers = sign(platform.env["MODEL_WEBHOOK_SECRET"], int(time.time()))
+    headers = signed(platform.env["MODEL_WEBHOOK_SECRET"], int(time.time()))
     assert call(headers).status_code == 204
 
 

@@ -15,19 +15,24 @@ from imagineai_api.app import create_app
 from imagineai_api.settings import Settings
 from tests.contract.services import free_port
 from tests.contract.wire import eventually
+from tests.platforms import CALLS_BACK
 
 PRODUCTS = 120
 IMAGES_EACH = 3
 LISTS = [
-    ("/products", {"page_size": 1}, 3),
-    ("/products", {"page_size": 100}, 3),
-    ("/products", {"page_size": 100, "category": "toys", "status": "draft", "search": "counted"}, 3),
-    ("/products", {"page_size": 100, "page": 1000}, 3),
+    ("/products", {"page_size": 1}, 2),
+    ("/products", {"page_size": 100}, 2),
+    ("/products", {"page_size": 100, "category": "toys", "status": "draft", "search": "counted"}, 2),
+    ("/products", {"page_size": 100, "page": 1000}, 2),
     ("/products", {"search": "nothing has this"}, 2),
     ("/jobs", {"limit": 1}, 2),
     ("/jobs", {"limit": 100}, 2),
     ("/jobs", {"limit": 100, "status": "completed"}, 2),
-    ("/jobs", {"limit": 100, "offset": 10_000}, 3),
+    ("/jobs", {"limit": 100, "offset": 10_000}, 2),
+    ("/webhooks", {}, 2),
+    ("/webhooks/{webhook_id}/deliveries", {"limit": 1}, 2),
+    ("/webhooks/{webhook_id}/deliveries", {"limit": 100}, 2),
+    ("/webhooks/{webhook_id}/deliveries", {"offset": 10_000}, 3),
     ("/dashboard/stats", {}, 2),
     ("/dashboard/recent", {}, 2),
     ("/dashboard/category-distribution", {}, 2),
@@ -36,10 +41,13 @@ LISTS = [
 DETAILS = [
     ("/auth/me", {}, 1),
     ("/models", {}, 1),
-    ("/products/{product_id}", {}, 3),
+    ("/models/card", {}, 1),
+    ("/pictures?image_id={image_id}", {}, 2),
+    ("/products/{product_id}", {}, 2),
     ("/jobs/{job_id}", {}, 3),
     ("/batch/{job_id}", {}, 3),
     ("/analysis/{image_id}", {}, 2),
+    ("/webhooks/{webhook_id}", {}, 2),
 ]
 WITH_ANALYSES = """
     INSERT INTO product_images (id, product_id, s3_key, original_filename, content_type, file_size_bytes,
@@ -60,6 +68,10 @@ WITH new_products AS (
 ), new_images AS ({WITH_ANALYSES}
 INSERT INTO jobs (id, user_id, job_type, status, total_images, completed_at)
 SELECT gen_random_uuid(), %(owner)s, 'single', 'completed', 1, now() FROM new_products
+"""
+DELIVERIES = """
+INSERT INTO webhook_deliveries (id, webhook_id, event, payload, status)
+SELECT gen_random_uuid(), %(webhook)s, 'ping', '{}', 'delivered' FROM generate_series(1, 120)
 """
 MORE_IMAGES = f"""
 WITH new_products AS (
@@ -105,7 +117,7 @@ class Counted:
         """Call and give the answer with its statements."""
         this_call = uuid.uuid4().hex
         answer = httpx.get(
-            self.url + path, params=query, headers={**headers, "X-Request-ID": this_call}, timeout=60
+            self.url + path, params=query or None, headers={**headers, "X-Request-ID": this_call}, timeout=60
         )
         return answer, self.statements[this_call]
 
@@ -113,7 +125,7 @@ class Counted:
 @pytest.fixture(scope="module")
 def counted(platform):
     with pytest.MonkeyPatch.context() as variables:
-        for name, value in platform.env.items():
+        for name, value in {**CALLS_BACK, **platform.env}.items():
             variables.setenv(name, value)
         with Counted() as counted:
             yield counted
@@ -124,7 +136,9 @@ def ids(user, product, seen, database):
     """What was analysed, beside many more products, images, analyses and jobs, written by the operator."""
     database.execute(MANY, {"owner": user.id, "products": PRODUCTS, "images": IMAGES_EACH})
     database.execute(MORE_IMAGES, {"product": product["id"], "images": 100})
-    return {**seen, "product_id": product["id"]}
+    webhook_id = user.http.post("/webhooks", json={"url": "https://nowhere.invalid/"}).json()["id"]
+    database.execute(DELIVERIES, {"webhook": webhook_id})
+    return {**seen, "product_id": product["id"], "webhook_id": webhook_id}
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def after_events(user, job_id, count, act):
     """Act as soon as so many events of a job were seen, or it is over."""
     with user.socket(job_id) as stream:
         for _ in range(count):
-            if '"step_update"' not in stream.recv(timeout=60):
+            if '"step_update"' not in stream.recv(timeout=180):
                 break
         return act()
 

@@ -104,8 +104,9 @@ def test_sixty_analyses_and_batches_a_minute_pass_from_one_user(caller):
             lambda: caller.http.get(f"/batch/{UNKNOWN}"),
             lambda: caller.http.post("/batch", json={}),
             lambda: caller.http.delete(f"/batch/{UNKNOWN}"),
+            lambda: caller.http.post(f"/jobs/{UNKNOWN}/retry"),
         ]
-        return calls[count % 5]()
+        return calls[count % 6]()
 
     assert passed_before_429(call, 60) == 60
     assert caller.http.get("/jobs").status_code == 200
@@ -120,8 +121,9 @@ def test_a_hundred_and_twenty_reads_and_product_writes_a_minute_pass_from_one_us
             lambda: caller.http.post("/products", json={"title": "One of many"}),
             lambda: caller.http.patch(f"/products/{UNKNOWN}", json={}),
             lambda: caller.http.get("/auth/me"),
+            lambda: caller.http.post(f"/webhooks/{UNKNOWN}/test"),
         ]
-        return calls[count % 6]()
+        return calls[count % 7]()
 
     assert passed_before_429(call, 120) == 120
     assert caller.http.get(f"/analysis/{UNKNOWN}").status_code == 404

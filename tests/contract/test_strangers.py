@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.wire import put, small_photo
+from tests.contract.wire import eventually, put, small_photo
 
 DOCUMENT = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())
-IDS = {"product_id", "image_id", "image_ids", "job_id"}
+IDS = {"product_id", "image_id", "image_ids", "job_id", "webhook_id"}
 PICTURE = small_photo()
 VALUES = {
+    "url": "https://nowhere.invalid/",
+    "events": ["job_failed"],
+    "active": False,
     "title": "Bob was here",
     "description": "Bob was here",
     "category": "bob",
@@ -29,9 +32,11 @@ ROWS = {
     "products": "user_id = %(owner)s",
     "product_images": "product_id IN (SELECT id FROM products WHERE user_id = %(owner)s)",
     "analyses": "product_image_id IN (SELECT product_images.id FROM product_images JOIN products"
-    " ON products.id = product_id WHERE user_id = %(owner)s)",
+    " ON products.id = product_id WHERE products.user_id = %(owner)s)",
     "jobs": "user_id = %(owner)s",
     "job_images": "job_id IN (SELECT id FROM jobs WHERE user_id = %(owner)s)",
+    "webhooks": "user_id = %(owner)s",
+    "webhook_deliveries": "webhook_id IN (SELECT id FROM webhooks WHERE user_id = %(owner)s)",
     "job_steps": "job_id IN (SELECT id FROM jobs WHERE user_id = %(owner)s)",
 }
 
@@ -51,7 +56,8 @@ def body(operation):
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         name = content["schema"].get("$ref", "").rpartition("/")[2]
         schema = DOCUMENT["components"]["schemas"].get(name, content["schema"])
-        return kind, schema["properties"]
+        if "properties" in schema:
+            return kind, schema["properties"]
     return None, {}
 
 
@@ -74,7 +80,7 @@ def hers(alice):
     seen = alice.analysed(product_id)
     presigned = alice.presign(product_id, PICTURE)
     put(presigned["upload_url"], PICTURE)
-    common = {"product_id": product_id, "job_id": seen["job_id"]}
+    common = {"product_id": product_id, "job_id": seen["job_id"], "webhook_id": a_webhook_of(alice)}
     return {
         "analysed": {**common, "image_id": seen["image_id"], "image_ids": [seen["image_id"]]},
         "to confirm": {**common, "image_id": presigned["image_id"], "image_ids": [presigned["image_id"]]},
@@ -86,7 +92,17 @@ def his(stranger):
     """What the stranger has himself."""
     product_id = stranger.product()["id"]
     seen = stranger.analysed(product_id)
-    return {"product_id": product_id, **seen, "image_ids": [seen["image_id"]]}
+    webhook_id = a_webhook_of(stranger)
+    return {"product_id": product_id, **seen, "image_ids": [seen["image_id"]], "webhook_id": webhook_id}
+
+
+def a_webhook_of(user):
+    """A webhook with a delivery that has ended."""
+    webhook_id = user.http.post("/webhooks", json={"url": VALUES["url"]}).json()["id"]
+    user.http.post(f"/webhooks/{webhook_id}/test")
+    listed = lambda: user.http.get(f"/webhooks/{webhook_id}/deliveries").json()["items"]  # noqa: E731
+    eventually(listed, lambda deliveries: deliveries[0]["status"] == "failed")
+    return webhook_id
 
 
 @pytest.fixture
