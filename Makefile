@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
+PEERS := .venv-peers
+export IMAGINEAI_PEERS_PYTHON ?= $(wildcard $(CURDIR)/$(PEERS)/bin/python)
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 # The running platform's variables, for what talks to MLflow; a MLFLOW_TRACKING_URI that is set goes before.
 WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status demo train promote rollback test fuzz check format openapi clean
+.PHONY: help env models up down status demo train promote rollback test peers bench fuzz soak check format openapi clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +60,17 @@ rollback: $(READY)  ## Make the newest earlier version that passed the gate the 
 test: $(READY) models  ## Run every test, on platforms of their own, by two workers (TESTS=path: those alone, by one)
 	@$(BIN)/python -m pytest $(or $(TESTS),-n 2 --no-loadscope-reorder)
 
+peers: constraints.txt  ## Install what `make bench` compares with into .venv-peers, apart from all else
+	@$(PYTHON) -m venv $(PEERS) && $(PEERS)/bin/python -m pip install --quiet -c <(grep -v ^opentelemetry constraints.txt) -e '.[peers]'
+
+bench: $(READY) models  ## Measure what jobs and requests cost, beside the work itself and beside peers (BATCH=1000 pictures)
+	@$(BIN)/python -m bench $(if $(BATCH),--batch $(BATCH))
+
 fuzz: $(READY) models  ## Let a fuzzer loose on a platform of its own: make fuzz MINUTES=10 (SEED=... again)
 	@FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -s tests/contract/test_fuzz.py tests/contract/test_fuzz_sockets.py
+
+soak: $(READY) models  ## Kill and stop parts at random while clients work: make soak MINUTES=15 (SEED=... again)
+	@SOAK_MINUTES=$(or $(MINUTES),15) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/test_soak.py
 
 check: $(READY)  ## Lint, types, architecture contracts, clean notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/nbstripout --verify notebooks/*.ipynb

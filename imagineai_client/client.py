@@ -153,6 +153,10 @@ class Client:
         query = {"status": status, "limit": limit, "offset": offset}
         return self._ask(answers.JobPage, "GET", "/jobs", params=_given(query))
 
+    def retry_job(self, job_id: str) -> answers.Job:
+        """Try the images again that an ended job has not succeeded with; gives the new job."""
+        return self._ask(answers.Job, "POST", f"/jobs/{_segment(job_id)}/retry")
+
     def follow(self, job_id: str, *, after: int | None = None) -> Iterator[answers.Event]:
         """The job's events as they happen, the last being its end; a lost connection is taken up again."""
         return live.follow(self.url, job_id, self.access_token, self.refresh, after=after)

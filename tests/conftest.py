@@ -1,8 +1,14 @@
 """The platform that the tests share: real services, started once, stopped even when tests fail."""
 
+import os
+
 import pytest
 
 from tests import platforms, sharing
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Threads of one training wait for each other: beside another worker's load that takes most of its time.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -22,5 +28,7 @@ def pytest_sessionfinish(session):
 def platform(tmp_path_factory):
     """A whole platform with roomy limits in a home of its own."""
     home = tmp_path_factory.mktemp("platform") / "home"
-    with platforms.running(home, **platforms.ROOMY, **platforms.given_services()) as started:
+    with platforms.running(
+        home, **platforms.ROOMY, **platforms.CALLS_BACK, **platforms.given_services()
+    ) as started:
         yield started

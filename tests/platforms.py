@@ -18,9 +18,12 @@ import pytest
 
 EXTERNAL = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PREFECT_API_URL")
 ROOMY = {f"RATE_LIMIT_{tier}": "100000/minute" for tier in ("AUTH", "UPLOAD", "ANALYSIS", "READ")}
+CALLS_BACK = {"WEBHOOKS_ALLOW_PRIVATE": "true", "WEBHOOK_RETRY_S": "0.2", "WEBHOOK_TIMEOUT_S": "4"}
+"""Lets webhooks lead to this machine; the same for every service on a database, as each of them calls."""
 _LEADS_ELSEWHERE = (
     *EXTERNAL, "AWS_", "S3_", "IMAGINEAI_", "PREFECT_", "MLFLOW_", "JUPYTER_", "RATE_LIMIT_", "API_",
     "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "WEBSOCKETS_PER_USER",
+    "WEBHOOK",
 )  # fmt: skip
 _PORTS_A_PLATFORM = 20
 _BASES = range(10_000, 22_000, _PORTS_A_PLATFORM)
@@ -79,6 +82,7 @@ def command(home: Path, *arguments: str, **variables: str) -> subprocess.Complet
 def up(home: Path, *options: str, **variables: str) -> Platform:
     """Start a platform in a home, without the demo, and return once it is up."""
     variables.setdefault("IMAGINEAI_PORT_BASE", str(free_base()))
+    variables.setdefault("HOUSEKEEPING_CRON", "")  # tests begin it when they want it
     done = command(home, "up", "--detach", "--no-demo", *options, **variables)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     env = read_env(home / "env")
@@ -132,12 +136,15 @@ def stop_all_below(folder: Path) -> None:
 
 def listening(home: Path) -> list[tuple[str, int]]:
     """Address and port of each listener of this home's platform."""
-    return [
-        (connection.laddr.ip, connection.laddr.port)
-        for process in processes_of(home)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    found = []
+    for process in processes_of(home):
+        with contextlib.suppress(psutil.NoSuchProcess):  # the process of a run may end at any time
+            found += [
+                (connection.laddr.ip, connection.laddr.port)
+                for connection in process.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            ]
+    return found
 
 
 def _home_of(process: psutil.Process) -> Path | None:

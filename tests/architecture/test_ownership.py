@@ -7,49 +7,69 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OWNED = {"Product", "ProductImage", "Analysis", "Job"}
+OWNED = {"Product", "ProductImage", "Analysis", "Job", "Webhook", "WebhookDelivery", "Tally"}
 BUILDERS = {"select", "insert", "update", "delete", "exists"}
-IN_SQL = re.compile(r"(?i)\b(?:from|join|into|update)\s+(?:products|product_images|analyses|jobs)\b")
+IN_SQL = re.compile(
+    r"(?i)\b(?:from|join|into|update)\s+(?:products|product_images|analyses|jobs|webhooks|webhook_deliveries|tallies)\b"
+)
 BY_THEMSELVES = {
     "It writes a row that is new": [
-        "analysis/service.py: expect",
+        "analysis/service.py: EXPECT",
         "products/service.py: create",
-        "uploads/service.py: _insert_image",
+        "uploads/service.py: INSERT_IMAGE",
+        "webhooks/service.py: create",
     ],
     "It changes what is the owner's, and says so in its own condition": [
         "products/service.py: change",
+        "webhooks/service.py: change",
+        "webhooks/service.py: remove",
+        "webhooks/service.py: rotate_secret",
     ],
     "It goes by an id that its caller has from ownership": [
         "analysis/service.py: retry",
+        "jobs/retrying.py: _retriable",
+        "jobs/retrying.py: retry",
         "jobs/service.py: are_open",
         "jobs/service.py: cancel_for_product",
         "jobs/service.py: counts",
         "jobs/service.py: events_since",
-        "jobs/service.py: start",
+        "jobs/service.py: START",
         "products/service.py: _delete_idle",
-        "products/service.py: _images",
+        "products/service.py: _with_images",
         "uploads/service.py: _accept",
         "uploads/service.py: _refuse",
-        "uploads/service.py: _start",
+        "webhooks/announcing.py: announce",
+        "webhooks/service.py: ping",
     ],
     "It ends a job whose row its caller holds": [
-        "jobs/endings.py: _end",
+        "jobs/endings.py: END",
+        "jobs/endings.py: _last_events",
         "jobs/endings.py: cancel",
-        "jobs/endings.py: last_event",
-        "jobs/endings.py: return_product",
+        "jobs/endings.py: return_products",
     ],
     "It works for everybody: no user asks": [
-        "analysis/service.py: _describe_product",
-        "analysis/service.py: write",
-        "dispatcher.py: Dispatcher",
-        "dispatcher.py: UNATTENDED_BATCHES",
+        "analysis/service.py: DESCRIBE",
+        "analysis/service.py: WRITE",
+        "dispatcher/batches.py: BatchKeeper",
+        "dispatcher/batches.py: UNATTENDED_BATCHES",
+        "housekeeping/orphans.py: _without_row",
+        "housekeeping/runs.py: _needed",
+        "housekeeping/shifts.py: remove",
+        "housekeeping/unconfirmed.py: _lapsed",
+        "housekeeping/unconfirmed.py: _name_primaries",
+        "housekeeping/unconfirmed.py: _remove_batch",
         "jobs/backlog.py: Backlog",
         "jobs/claims.py: CLAIM",
         "jobs/claims.py: EXHAUSTED",
-        "jobs/progress.py: Change",
-        "jobs/progress.py: _lock",
-        "jobs/progress.py: began",
-        "jobs/progress.py: fail",
+        "jobs/progress.py: JOBS",
+        "jobs/progress.py: LOCK",
+        "jobs/progress.py: READ",
+        "jobs/progress.py: _begin_and_fail_analyses",
+        "live/lookout.py: Lookout",
+        "webhooks/queue.py: CLAIM",
+        "webhooks/queue.py: _blame",
+        "webhooks/queue.py: _praise",
+        "webhooks/queue.py: settle",
     ],
 }
 

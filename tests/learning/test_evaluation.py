@@ -30,7 +30,7 @@ from training.photos.dataset import load_dataset
 from training.train import train
 
 # Lightning and MLflow warn of their own deprecations.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(1800)]
 
 SMALL = {
     "train": {
@@ -70,7 +70,7 @@ def dvc(folder, *arguments, **variables):
         env=kept | {"PATH": path} | variables,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -15,7 +15,10 @@ PROMOTING = "05_promote_and_watch_the_api.ipynb"
 NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 
 # A kernel's channels are closed late, and its client awaits in ways of old.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning"),
+    pytest.mark.timeout(900),
+]
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def run(platform, monkeypatch):
         for variable, value in variables.items():
             monkeypatch.setenv(variable, value)
         notebook = nbformat.read(FOLDER / name, as_version=4)
-        NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(FOLDER)}}).execute()
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(FOLDER)}}).execute()
         return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
     return run

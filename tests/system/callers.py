@@ -1,18 +1,20 @@
 """Clients that go on calling while something happens to the platform, and what they were promised."""
 
 import contextlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.contract.wire import PASSWORD, User, eventually, small_photo, until_closed
+from tests.contract.wire import PASSWORD, User, eventually, small_photo
 
 ANSWERED_WITHIN_S = 30
 AWAY = {429, 502, 503}
 PAUSE_S = 0.5
-COME_AGAIN = {1012, 1013}
-"""The service restarts, or a part of it is away."""
+COME_AGAIN = {1012, 1013, None}
+"""The service restarts, a part of it is away, or its process has died without a word."""
 STEPS = ["preprocess", "classify", "extract_attributes", "detect_defects", "generate_description"]
 
 
@@ -139,34 +141,55 @@ class Callers:
 
 
 class Watcher:
-    """A socket on one job, read in a thread of its own to its end; comes again where it is told to."""
+    """A socket on one job, read in a thread of its own to its end; comes again wherever it was left."""
 
     def __init__(self, user, job_id):
         self._user, self._job_id = user, job_id
         self.events, self.code = [], None
-        self._stream = user.socket(job_id)
+        self._stream = self._come_again()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def expect_one_end(self):
-        """Exactly one last event was seen, as the last message."""
+    def expect_one_end(self, *kinds):
+        """Exactly one last event was seen, as the last message; numbers grew, and progress never fell.
+
+        Args:
+            kinds: What the last event may be; without any, only the end of a job that was completed.
+        """
         self._thread.join(120)
         assert not self._thread.is_alive(), self.events
-        kinds = [event["type"] for event in self.events]
-        assert kinds[-1:] == ["job_complete"], (kinds, self.code)
-        assert kinds.count("step_update") == len(kinds) - 1
+        told = [event["type"] for event in self.events]
+        assert set(told[-1:]) & set(kinds or ["job_complete"]), (told, self.code)
+        assert told.count("step_update") == len(told) - 1
         assert self.code == 1000
+        numbers = [event["seq"] for event in self.events]
+        assert numbers == sorted(set(numbers))
+        progress = [event["progress"]["completed"] for event in self.events]
+        assert progress == sorted(progress), self.events
 
     def _watch(self):
         while True:
-            with self._stream as stream:
-                events, self.code = until_closed(stream)
-            self.events += events
-            if self.code not in COME_AGAIN:
-                return
+            if self._stream is not None:
+                with self._stream as stream:
+                    self.code = self._read(stream)
+                if self.code not in COME_AGAIN:
+                    return
             threading.Event().wait(PAUSE_S)
-            after = self.events[-1]["seq"] if self.events else 0
-            self._stream = self._user.socket(self._job_id, after=after)
+            self._stream = self._come_again()
+
+    def _read(self, stream):
+        try:
+            while True:
+                self.events.append(json.loads(stream.recv()))
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+
+    def _come_again(self):
+        after = self.events[-1]["seq"] if self.events else 0
+        try:
+            return self._user.socket(self._job_id, after=after)
+        except (OSError, InvalidHandshake):  # the service is away
+            return None
 
 
 def ready(url):

@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,10 +20,13 @@ import pytest
 from imagineai_vision.bundle import DOCUMENT, GOLDEN, seal
 from tests import platforms
 from tests.contract.wire import small_photo
+from tests.promotion_calls import BODY, signed
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = ROOT / "models" / "shop"
 CLIENTS = 4
+ANSWERS = 50
+"""By a version that was promoted, before the next one is."""
 NEVER_S = "100000"
 """Between two looks at the alias: what is followed within this test was told by MLflow's webhook."""
 
@@ -72,6 +77,22 @@ class Service:
         self.move_alias(version)
         platforms.until(lambda: self.serving() == version, f"version {version} is served")
 
+    @contextlib.contextmanager
+    def mlflow_silent(self):
+        """Stop MLflow where it stands: it takes calls and does not answer."""
+        server = platforms.pid(self._platform.home, "mlflow")
+        os.kill(server, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(server, signal.SIGCONT)
+
+    def tell_promoted(self):
+        """Call the private port as MLflow does once an alias moved."""
+        headers = signed(self._env["MODEL_WEBHOOK_SECRET"], int(time.time()))
+        address = f"{self._env['INFERENCE_URL']}/promoted"
+        assert httpx.post(address, content=BODY, headers=headers, timeout=30).status_code == 204
+
     def register(self, bundle):
         """Register a bundle and give its version."""
         done = subprocess.run(
@@ -110,12 +131,14 @@ def dishonest(folder):
 @contextlib.contextmanager
 def load(service):
     """Predict without a pause from several clients; gives the count of each status and version."""
-    done, seen = threading.Event(), Counter()
+    done, counting, seen = threading.Event(), threading.Lock(), Counter()
 
     def client():
         with httpx.Client(timeout=60) as http:
             while not done.is_set():
-                seen[service.predict(http)] += 1
+                answer = service.predict(http)
+                with counting:
+                    seen[answer] += 1
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(client) for _ in range(CLIENTS)]
@@ -127,16 +150,24 @@ def load(service):
         each.result()
 
 
-def test_no_request_fails_while_versions_are_promoted_and_rolled_back(service, second_version):
+def test_no_request_fails_while_versions_are_promoted_and_rolled_back(
+    service, second_version, record_testsuite_property
+):
+    promoted = (second_version, "1", second_version, "1")
     with load(service) as seen:
-        for version in (second_version, "1", second_version, "1"):
+        for version in promoted:
             before = seen[200, version]
             service.promote(version)
             platforms.until(
-                lambda version=version, before=before: seen[200, version] > before + 20,
+                lambda version=version, before=before: seen[200, version] >= before + ANSWERS,
                 f"answers of version {version}",
             )
+    failed = sum(count for (status, _), count in seen.items() if status != 200)
+    tally = f"{failed} of {seen.total()} requests failed in {len(promoted)} promotions and rollbacks"
+    record_testsuite_property("requests during promotions and rollbacks", tally)
+    sys.stdout.write(f"{tally}\n")
     assert set(seen) == {(200, "1"), (200, second_version)}, seen
+    assert seen.total() >= len(promoted) * ANSWERS, tally
 
 
 def test_a_broken_bundle_is_refused_and_the_champion_serves_on(service, tmp_path):
@@ -155,4 +186,12 @@ def test_a_broken_bundle_is_refused_and_the_champion_serves_on(service, tmp_path
     assert service.models().startswith("error: Version 1 serves on: Model version ")
     assert service.log.read_text().count(f"Model version {broken} is not good") == 1
     service.promote("1")
+    platforms.until(lambda: service.models() == "ok", "models are ok")
+
+
+def test_a_move_told_while_mlflow_was_silent_is_followed_once_it_answers(service):
+    """No second call and no poll within this test: the service looks again by itself."""
+    with service.mlflow_silent():
+        service.tell_promoted()
+        platforms.until(lambda: "MLflow did not answer" in service.models(), "MLflow's silence in /ready")
     platforms.until(lambda: service.models() == "ok", "models are ok")
