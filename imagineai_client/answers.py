@@ -6,7 +6,7 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from imagineai_client.errors import UnexpectedAnswer
+from imagineai_client.errors import JobFailed, UnexpectedAnswer
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Retry:
 class Attribute:
     """One property that was recognised, such as its colour."""
 
-    id: str
+    id: str | None
     attribute_name: str
     attribute_value: str
     confidence: float
@@ -118,7 +118,7 @@ class Box:
 class Defect:
     """One fault that was seen, and where."""
 
-    id: str
+    id: str | None
     defect_type: str
     severity: str
     confidence: float
@@ -128,10 +128,13 @@ class Defect:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found in one image; label and texts are null and lists empty until it is completed."""
+    """What was found in one image; label and texts are null and lists empty until it is completed.
 
-    id: str
-    product_image_id: str
+    Ids are null where the service was asked to look at a picture without keeping it.
+    """
+
+    id: str | None
+    product_image_id: str | None
     model_version: str
     classification_label: str | None
     classification_confidence: float | None
@@ -219,6 +222,11 @@ class Event:
     def is_last(self) -> bool:
         """Whether the job has ended with this event."""
         return self.type in {"job_complete", "job_failed"}
+
+    def raise_if_failed(self) -> None:
+        """Raise ``JobFailed``, with the reason, where the job ended without a result."""
+        if self.type == "job_failed":
+            raise JobFailed(str((self.data or {}).get("error") or "The job was cancelled."))
 
 
 @dataclass(frozen=True)

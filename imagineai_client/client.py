@@ -1,55 +1,52 @@
 """The service as Python calls: ``with Client(url) as client: client.login(email, password)``."""
 
-import mimetypes
-import threading
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
 
 import httpx
 
-from imagineai_client import answers, live
-from imagineai_client.errors import (
-    JobFailed,
-    NotAuthenticated,
-    ServiceUnreachable,
-    TooManyRequests,
-    refusal,
-)
+from imagineai_client import answers, calls, live
+from imagineai_client.calls import Call
+from imagineai_client.errors import NotAuthenticated
+from imagineai_client.findings import Findings
+from imagineai_client.session import Attempts, InMemory, Pause, Tokens, content_of, present, signature
 
 T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 30.0
-MOST_ATTEMPTS = 5
-WITHOUT_TOKEN = frozenset({"/auth/register", "/auth/login", "/auth/refresh"})
+PATIENCE_S = 60.0
 
 
 class Client:
-    """One user's view of the service; safe to share between threads once logged in.
+    """One user's view of the service; threads may share it.
 
     Every call may raise ``Refused``, with the service's own sentence, or ``ServiceUnreachable``. A token that
-    has run out is refreshed once and the call repeated; a 429 is waited for and repeated.
+    has run out is exchanged once and the call repeated; a 429 is waited for and repeated, and so is a service
+    that is briefly away, where repeating does no harm.
 
     Args:
         url: The root of the service, without ``/api/v1``.
         timeout_s: For one call, in seconds.
-        patience_s: The longest ``Retry-After`` that a call waits for; a longer one is raised as it is.
+        patience_s: How long a call waits, all in all, for a rate limit or a service that is briefly away.
+        tokens: Where the session's tokens lie; by default they end with this client.
     """
 
     def __init__(
-        self, url: str = DEFAULT_URL, *, timeout_s: float = TIMEOUT_S, patience_s: float = 60
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
+        tokens: Tokens | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=timeout_s)
         self._patience_s = patience_s
-        self._access_token: str | None = None
-        self._refresh_token: str | None = None
-        self._refreshing = threading.Lock()
+        self._tokens = tokens or InMemory()
 
     def __enter__(self) -> "Client":
         return self
@@ -65,24 +62,25 @@ class Client:
 
     def register(self, email: str, password: str, full_name: str) -> answers.User:
         """Create an account; it is not logged in by this."""
-        body = {"email": email, "password": password, "full_name": full_name}
-        return self._ask(answers.User, "POST", "/auth/register", json=body)
+        return self._ask(calls.register(email, password, full_name))
 
     def login(self, email: str, password: str) -> None:
-        """Log in; the tokens are kept and refreshed from here on."""
-        tokens = self._ask(answers.Tokens, "POST", "/auth/login", json={"email": email, "password": password})
-        self._access_token, self._refresh_token = tokens.access_token, tokens.refresh_token
+        """Log in; the tokens are kept and exchanged from here on."""
+        self._tokens.save(self._ask(calls.login(email, password)))
+
+    def logout(self) -> None:
+        """Forget the tokens; at the service they run out by themselves."""
+        self._tokens.save(None)
 
     def me(self) -> answers.User:
         """The account that is logged in."""
-        return self._ask(answers.User, "GET", "/auth/me")
+        return self._ask(calls.me())
 
     def create_product(
         self, title: str, *, description: str | None = None, category: str | None = None
     ) -> answers.Product:
         """Create a draft product; without a category, the first picture's analysis sets it."""
-        body = {"title": title, "description": description, "category": category}
-        return self._ask(answers.Product, "POST", "/products", json=_given(body))
+        return self._ask(calls.create_product(title, description, category))
 
     def products(
         self,
@@ -94,26 +92,19 @@ class Client:
         page_size: int = 20,
     ) -> answers.ProductPage:
         """One page of the products, newest first."""
-        query = {
-            "category": category,
-            "status": status,
-            "search": search,
-            "page": page,
-            "page_size": page_size,
-        }
-        return self._ask(answers.ProductPage, "GET", "/products", params=_given(query))
+        return self._ask(calls.products(category, status, search, page, page_size))
 
     def product(self, product_id: str) -> answers.Product:
         """One product with its images."""
-        return self._ask(answers.Product, "GET", f"/products/{_segment(product_id)}")
+        return self._ask(calls.product(product_id))
 
     def update_product(self, product_id: str, **changes: str | None) -> answers.Product:
         """Change title, description, category or status; what is not named stays."""
-        return self._ask(answers.Product, "PATCH", f"/products/{_segment(product_id)}", json=changes)
+        return self._ask(calls.update_product(product_id, changes))
 
     def delete_product(self, product_id: str) -> None:
         """Delete a product with its images and analyses; jobs on it end."""
-        self._send("DELETE", f"/products/{_segment(product_id)}")
+        self._ask(calls.delete_product(product_id))
 
     def upload(
         self, product_id: str, picture: Path | bytes, *, filename: str | None = None
@@ -125,41 +116,49 @@ class Client:
             picture: A file, or its bytes.
             filename: What to call it; by default the file's own name.
         """
-        content = picture if isinstance(picture, bytes) else picture.read_bytes()
-        name = filename or ("picture.jpg" if isinstance(picture, bytes) else picture.name)
-        kind = _content_type(name, content)
-        return self._ask(
-            answers.Upload,
-            "POST",
-            "/uploads/direct",
-            data={"product_id": product_id},
-            files={"file": (name, content, kind)},
-        )
+        content, name = calls.picture(picture)
+        return self._ask(calls.upload(product_id, content, filename or name))
+
+    def analyze(self, picture: Path | bytes) -> Findings:
+        """Look at a picture at once and keep nothing of it; a notebook shows it with what was found."""
+        content, name = calls.picture(picture)
+        return Findings.of(self._ask(calls.analyze(content, name)), content)
 
     def analysis(self, image_id: str) -> answers.Analysis:
         """What was found in one image."""
-        return self._ask(answers.Analysis, "GET", f"/analysis/{_segment(image_id)}")
+        return self._ask(calls.analysis(image_id))
+
+    def product_analyses(self, product_id: str) -> list[answers.Analysis]:
+        """What was found in each of a product's images."""
+        return self._ask(calls.product_analyses(product_id))
 
     def retry_analysis(self, image_id: str) -> answers.Retry:
         """Analyse an image again; what was found before is replaced."""
-        return self._ask(answers.Retry, "POST", f"/analysis/{_segment(image_id)}/retry")
+        return self._ask(calls.retry_analysis(image_id))
+
+    def batch(self, product_id: str, image_ids: list[str]) -> answers.Job:
+        """Analyse images of one product, again where they were before, as one job."""
+        return self._ask(calls.batch(product_id, image_ids))
+
+    def cancel(self, job_id: str) -> None:
+        """End a job; no work on it goes on."""
+        self._ask(calls.cancel(job_id))
 
     def job(self, job_id: str) -> answers.Job:
         """One job with all its steps."""
-        return self._ask(answers.Job, "GET", f"/jobs/{_segment(job_id)}")
+        return self._ask(calls.job(job_id))
 
     def jobs(self, *, status: str | None = None, limit: int = 20, offset: int = 0) -> answers.JobPage:
         """The jobs, newest first, without their steps."""
-        query = {"status": status, "limit": limit, "offset": offset}
-        return self._ask(answers.JobPage, "GET", "/jobs", params=_given(query))
+        return self._ask(calls.jobs(status, limit, offset))
 
     def retry_job(self, job_id: str) -> answers.Job:
         """Try the images again that an ended job has not succeeded with; gives the new job."""
-        return self._ask(answers.Job, "POST", f"/jobs/{_segment(job_id)}/retry")
+        return self._ask(calls.retry_job(job_id))
 
     def follow(self, job_id: str, *, after: int | None = None) -> Iterator[answers.Event]:
         """The job's events as they happen, the last being its end; a lost connection is taken up again."""
-        return live.follow(self.url, job_id, self.access_token, self.refresh, after=after)
+        return live.follow(live.Place(self.url, job_id, after), self.access_token, self._renew)
 
     def wait(self, job_id: str) -> answers.Job:
         """Wait for the job's end.
@@ -168,13 +167,12 @@ class Client:
             JobFailed: It failed or was cancelled.
         """
         for event in self.follow(job_id):
-            if event.type == "job_failed":
-                raise JobFailed(str((event.data or {}).get("error") or "The job was cancelled."))
+            event.raise_if_failed()
         return self.job(job_id)
 
     def models(self) -> answers.ServedModels:
         """Which model version answers, and which one did before."""
-        return self._ask(answers.ServedModels, "GET", "/models")
+        return self._ask(calls.models())
 
     def access_token(self) -> str:
         """The token of the calls, for a connection of one's own.
@@ -182,74 +180,34 @@ class Client:
         Raises:
             NotAuthenticated: Nobody is logged in.
         """
-        if self._access_token is None:
-            raise NotAuthenticated(401, "Log in first.")
-        return self._access_token
+        return present(self._tokens.load()).access_token
 
-    def refresh(self, stale: str | None = None) -> None:
-        """Exchange the refresh token for a new pair; the old one is dead from then on.
-
-        Args:
-            stale: The access token that was refused; nothing is done where another thread has replaced it.
-        """
-        with self._refreshing:
-            if stale is not None and stale != self._access_token:
+    def _renew(self, stale: str) -> None:
+        """Exchange the refresh token for a new pair, unless somebody else just did."""
+        with self._tokens.exclusively():
+            tokens = present(self._tokens.load())
+            if tokens.access_token != stale:
                 return
-            token, self._refresh_token = self._refresh_token, None
-            if token is None:
-                raise NotAuthenticated(401, "The session has run out: log in again.")
-            tokens = self._ask(answers.Tokens, "POST", "/auth/refresh", json={"refresh_token": token})
-            self._access_token, self._refresh_token = tokens.access_token, tokens.refresh_token
+            try:
+                self._tokens.save(self._ask(calls.refresh(tokens.refresh_token)))
+            except NotAuthenticated:
+                self._tokens.save(None)
+                raise
 
-    def _ask(self, kind: type[T], method: str, path: str, **content: Any) -> T:
-        return answers.parse(kind, self._send(method, path, **content).content)
-
-    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Send a call, again after a 429 and once with fresh tokens after a 401; return only a success."""
-        may_refresh = self._access_token is not None and path not in WITHOUT_TOKEN
-        for attempt in count(1):
-            used = self._access_token
-            response = self._once(method, path, content)
-            if response.is_success:
-                return response
-            error = refusal(response)
-            if isinstance(error, NotAuthenticated) and may_refresh:
-                may_refresh = False
-                self.refresh(stale=used)
-            elif isinstance(error, TooManyRequests) and self._may_wait(error, attempt):
-                time.sleep(error.retry_after)
-            else:
-                raise error
-        raise AssertionError("unreachable")
-
-    def _may_wait(self, error: TooManyRequests, attempt: int) -> bool:
-        return error.retry_after <= self._patience_s and attempt < MOST_ATTEMPTS
-
-    def _once(self, method: str, path: str, content: dict[str, Any]) -> httpx.Response:
-        headers = {} if self._access_token is None else {"Authorization": f"Bearer {self._access_token}"}
-        try:
-            return self._http.request(method, path, headers=headers, **content)
-        except httpx.TransportError as error:
-            raise ServiceUnreachable(f"No answer from ImagineAI at {self.url}: {error}.") from error
-
-
-def _segment(identifier: str) -> str:
-    """An id as one part of a path, whatever it holds."""
-    return quote(identifier, safe="")
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _content_type(filename: str, content: bytes) -> str:
-    """By the first bytes, as the service decides; else by the name, for the service to refuse."""
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith(b"\x89PNG"):
-        return "image/png"
-    if content.startswith(b"GIF8"):
-        return "image/gif"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    def _ask(self, call: Call[T]) -> T:
+        attempts = Attempts(call, self._patience_s)
+        while True:
+            token = self.access_token() if call.signed else None
+            try:
+                response = self._http.request(
+                    call.method, call.path, headers=signature(token), **call.content
+                )
+                follows = attempts.answered(response)
+            except httpx.TransportError as error:
+                follows = attempts.dropped(error, self.url)
+            if follows is None:
+                return content_of(call, response)
+            if isinstance(follows, Pause):
+                time.sleep(follows.seconds)
+            elif token is not None:
+                self._renew(token)

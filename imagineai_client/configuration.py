@@ -12,12 +12,17 @@ def value(name: str) -> str:
     Raises:
         ImagineAIError: Neither has it.
     """
-    found = os.environ.get(name) or _written_by_the_platform().get(name)
-    if not found:
+    given = found(name)
+    if given is None:
         raise ImagineAIError(
             f"{name} is not set and {_file()} does not name it: start the platform with `make up`."
         )
-    return found
+    return given
+
+
+def found(name: str) -> str | None:
+    """As ``value``; None where neither has it."""
+    return os.environ.get(name) or _written_by_the_platform().get(name) or None
 
 
 def _written_by_the_platform() -> dict[str, str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from imagineai_client import configuration, picture, report
+from imagineai_client import configuration, picture, progress, report
 from imagineai_client.client import Client
-from imagineai_client.errors import Conflict, ImagineAIError, JobFailed, NotAuthenticated
+from imagineai_client.errors import Conflict, ImagineAIError, NotAuthenticated
 
 EMAIL, NAME = "demo@example.com", "Demo User"
 
@@ -29,10 +29,9 @@ def run(image: Path | None, console: Console) -> None:
         started = time.perf_counter()
         upload = client.upload(product.id, content, filename=name)
         console.print(f"Uploaded {name} ({len(content):,} bytes) to {client.url}", highlight=False)
-        last = report.show_progress(client.follow(upload.job_id), console)
+        last = progress.show_progress(client.follow(upload.job_id), console)
         elapsed_ms = (time.perf_counter() - started) * 1000
-        if last.type != "job_complete":
-            raise JobFailed(str((last.data or {}).get("error") or "The job was cancelled before it ended."))
+        last.raise_if_failed()
         report.show_findings(client.analysis(upload.image_id), elapsed_ms, console)
 
 

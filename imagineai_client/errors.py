@@ -2,13 +2,13 @@
 
 ImagineAIError
 ├── ServiceUnreachable      nothing answered: not started, or not reachable from here
-├── Refused                 the service answered with an error; ``status`` and ``detail`` are its own
+├── Refused                 the service answered with an error: ``status``, ``detail``, ``retry_after``
 │   ├── BadInput            400, 405, 413, 415, 422
 │   ├── NotAuthenticated    401: token, email or password
 │   ├── Forbidden           403
 │   ├── NotFound            404: does not exist, or is not yours
 │   ├── Conflict            409
-│   ├── TooManyRequests     429; ``retry_after`` in seconds
+│   ├── TooManyRequests     429: a rate limit
 │   └── ServiceFailed       500, 502, 503 and whatever else a proxy may answer
 ├── UnexpectedAnswer        what answered does not speak as ImagineAI does
 ├── StreamClosed            the WebSocket was closed before the job's end; ``code`` says why
@@ -33,13 +33,17 @@ class Refused(ImagineAIError):
         status: The HTTP status code.
         detail: The service's own sentence.
         request_id: What the service's logs call this request, where it said so.
+        retry_after: Seconds after which the call may be repeated, where it said so.
     """
 
-    def __init__(self, status: int, detail: str, request_id: str | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, request_id: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class BadInput(Refused):
@@ -64,10 +68,6 @@ class Conflict(Refused):
 
 class TooManyRequests(Refused):
     """A rate limit; the call may be repeated after ``retry_after`` seconds."""
-
-    def __init__(self, status: int, detail: str, request_id: str | None = None, retry_after: int = 1) -> None:
-        super().__init__(status, detail, request_id)
-        self.retry_after = retry_after
 
 
 class ServiceFailed(Refused):
@@ -100,16 +100,15 @@ _BY_STATUS: dict[int, type[Refused]] = {
     413: BadInput,
     415: BadInput,
     422: BadInput,
+    429: TooManyRequests,
 }
 
 
 def refusal(response: httpx.Response) -> Refused:
     """Turn an error answer, already read, into the error that says it."""
-    status, detail = response.status_code, _detail(response)
-    request_id = response.headers.get("X-Request-ID")
-    if status == 429:
-        return TooManyRequests(status, detail, request_id, _seconds(response.headers.get("Retry-After")))
-    return _BY_STATUS.get(status, ServiceFailed)(status, detail, request_id)
+    status, headers = response.status_code, response.headers
+    kind = _BY_STATUS.get(status, ServiceFailed)
+    return kind(status, _detail(response), headers.get("X-Request-ID"), _seconds(headers.get("Retry-After")))
 
 
 def _detail(response: httpx.Response) -> str:
@@ -123,6 +122,6 @@ def _detail(response: httpx.Response) -> str:
     return f"{response.request.url.host} answered {response.status_code} {response.reason_phrase}."
 
 
-def _seconds(header: str | None) -> int:
-    """Whole seconds of a Retry-After header; 1 where there is none that can be read."""
-    return max(int(header), 1) if header is not None and header.isdecimal() else 1
+def _seconds(header: str | None) -> int | None:
+    """Whole seconds of a Retry-After header; None where there is none that can be read."""
+    return max(int(header), 1) if header is not None and header.isdecimal() else None

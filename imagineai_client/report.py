@@ -1,58 +1,14 @@
-"""How a job's progress and its findings look in a terminal, and as plain lines where there is none."""
+"""How findings look in a terminal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from imagineai_client.answers import Analysis, Attribute, Defect, Event
+from imagineai_client.answers import Analysis, Attribute, Defect
 
-WORDS = {
-    "preprocess": "reading the picture",
-    "classify": "recognising the product",
-    "extract_attributes": "finding attributes",
-    "detect_defects": "looking for defects",
-    "generate_description": "writing a description",
-}
 RUNNERS_UP = 3
-
-
-def show_progress(events: Iterable[Event], console: Console) -> Event:
-    """Show each step as it happens and return the job's last event."""
-    shown = _as_bar(events, console) if console.is_terminal else _as_lines(events, console)
-    last = None
-    for event in shown:
-        last = event
-    if last is None:
-        raise ValueError("a job without a last event")
-    return last
-
-
-def _as_bar(events: Iterable[Event], console: Console) -> Iterator[Event]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        bar = progress.add_task("waiting for its turn", total=len(WORDS))
-        for event in events:
-            if event.step is not None and event.status == "running":
-                progress.update(bar, description=WORDS.get(event.step, event.step))
-            if event.progress is not None:
-                progress.update(bar, completed=event.progress.completed, total=event.progress.total)
-            yield event
-
-
-def _as_lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
-    for event in events:
-        if event.step is not None and event.status != "running" and event.progress is not None:
-            count = f"{event.progress.completed}/{event.progress.total}"
-            console.print(f"  {count}  {event.step}: {event.status}", highlight=False, markup=False)
-        yield event
 
 
 def show_findings(analysis: Analysis, elapsed_ms: float, console: Console) -> None:
@@ -60,7 +16,7 @@ def show_findings(analysis: Analysis, elapsed_ms: float, console: Console) -> No
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for name, text in _rows(analysis):
+    for name, text in rows(analysis):
         table.add_row(name, Text(text))
     inside = (
         ""
@@ -72,7 +28,8 @@ def show_findings(analysis: Analysis, elapsed_ms: float, console: Console) -> No
     console.print(table)
 
 
-def _rows(analysis: Analysis) -> Iterator[tuple[str, str]]:
+def rows(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """What was found, as names and texts, the product first."""
     label, sure = analysis.classification_label or "unknown", analysis.classification_confidence
     yield "Product", label if sure is None else f"{label} ({_percent(sure)})"
     others = sorted(analysis.classification_scores.items(), key=lambda item: -item[1])

@@ -3,6 +3,7 @@
 from xdist.scheduler import LoadScopeScheduling
 
 ON_THE_SHARED_PLATFORM = (
+    "tests/client/",
     "tests/console/",
     "tests/contract/",
     "tests/notebooks/",

@@ -1,0 +1,201 @@
+"""The service for asyncio: ``async with AsyncClient(url) as client: await client.login(email, password)``."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import httpx
+
+from imagineai_client import answers, calls, live
+from imagineai_client.calls import Call
+from imagineai_client.client import DEFAULT_URL, PATIENCE_S, TIMEOUT_S
+from imagineai_client.errors import NotAuthenticated
+from imagineai_client.findings import Findings
+from imagineai_client.session import Attempts, Pause, content_of, present, signature
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """One user's view of the service, with the calls of ``Client`` to be awaited; tasks may share it.
+
+    Args:
+        url: The root of the service, without ``/api/v1``.
+        timeout_s: For one call, in seconds.
+        patience_s: How long a call waits, all in all, for a rate limit or a service that is briefly away.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, timeout_s: float = TIMEOUT_S, patience_s: float = PATIENCE_S
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=timeout_s)
+        self._patience_s = patience_s
+        self._tokens: answers.Tokens | None = None
+        self._renewing = asyncio.Lock()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; the tokens stay valid at the service until they run out."""
+        await self._http.aclose()
+
+    async def register(self, email: str, password: str, full_name: str) -> answers.User:
+        """Create an account; it is not logged in by this."""
+        return await self._ask(calls.register(email, password, full_name))
+
+    async def login(self, email: str, password: str) -> None:
+        """Log in; the tokens are kept and exchanged from here on."""
+        self._tokens = await self._ask(calls.login(email, password))
+
+    def logout(self) -> None:
+        """Forget the tokens; at the service they run out by themselves."""
+        self._tokens = None
+
+    async def me(self) -> answers.User:
+        """The account that is logged in."""
+        return await self._ask(calls.me())
+
+    async def create_product(
+        self, title: str, *, description: str | None = None, category: str | None = None
+    ) -> answers.Product:
+        """Create a draft product; without a category, the first picture's analysis sets it."""
+        return await self._ask(calls.create_product(title, description, category))
+
+    async def products(
+        self,
+        *,
+        category: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page: int = 1,
+        page_size: int = 20,
+    ) -> answers.ProductPage:
+        """One page of the products, newest first."""
+        return await self._ask(calls.products(category, status, search, page, page_size))
+
+    async def product(self, product_id: str) -> answers.Product:
+        """One product with its images."""
+        return await self._ask(calls.product(product_id))
+
+    async def update_product(self, product_id: str, **changes: str | None) -> answers.Product:
+        """Change title, description, category or status; what is not named stays."""
+        return await self._ask(calls.update_product(product_id, changes))
+
+    async def delete_product(self, product_id: str) -> None:
+        """Delete a product with its images and analyses; jobs on it end."""
+        await self._ask(calls.delete_product(product_id))
+
+    async def upload(
+        self, product_id: str, picture: Path | bytes, *, filename: str | None = None
+    ) -> answers.Upload:
+        """Upload a JPEG, PNG, WebP or GIF and start its analysis.
+
+        Args:
+            product_id: The product it shows.
+            picture: A file, or its bytes.
+            filename: What to call it; by default the file's own name.
+        """
+        content, name = await asyncio.to_thread(calls.picture, picture)
+        return await self._ask(calls.upload(product_id, content, filename or name))
+
+    async def analyze(self, picture: Path | bytes) -> Findings:
+        """Look at a picture at once and keep nothing of it; a notebook shows it with what was found."""
+        content, name = await asyncio.to_thread(calls.picture, picture)
+        return Findings.of(await self._ask(calls.analyze(content, name)), content)
+
+    async def analysis(self, image_id: str) -> answers.Analysis:
+        """What was found in one image."""
+        return await self._ask(calls.analysis(image_id))
+
+    async def product_analyses(self, product_id: str) -> list[answers.Analysis]:
+        """What was found in each of a product's images."""
+        return await self._ask(calls.product_analyses(product_id))
+
+    async def retry_analysis(self, image_id: str) -> answers.Retry:
+        """Analyse an image again; what was found before is replaced."""
+        return await self._ask(calls.retry_analysis(image_id))
+
+    async def batch(self, product_id: str, image_ids: list[str]) -> answers.Job:
+        """Analyse images of one product, again where they were before, as one job."""
+        return await self._ask(calls.batch(product_id, image_ids))
+
+    async def cancel(self, job_id: str) -> None:
+        """End a job; no work on it goes on."""
+        await self._ask(calls.cancel(job_id))
+
+    async def job(self, job_id: str) -> answers.Job:
+        """One job with all its steps."""
+        return await self._ask(calls.job(job_id))
+
+    async def jobs(self, *, status: str | None = None, limit: int = 20, offset: int = 0) -> answers.JobPage:
+        """The jobs, newest first, without their steps."""
+        return await self._ask(calls.jobs(status, limit, offset))
+
+    async def retry_job(self, job_id: str) -> answers.Job:
+        """Try the images again that an ended job has not succeeded with; gives the new job."""
+        return await self._ask(calls.retry_job(job_id))
+
+    def follow(self, job_id: str, *, after: int | None = None) -> AsyncIterator[answers.Event]:
+        """The job's events as they happen, the last being its end; a lost connection is taken up again."""
+        return live.follow_async(live.Place(self.url, job_id, after), self.access_token, self._renew)
+
+    async def wait(self, job_id: str) -> answers.Job:
+        """Wait for the job's end.
+
+        Raises:
+            JobFailed: It failed or was cancelled.
+        """
+        async for event in self.follow(job_id):
+            event.raise_if_failed()
+        return await self.job(job_id)
+
+    async def models(self) -> answers.ServedModels:
+        """Which model version answers, and which one did before."""
+        return await self._ask(calls.models())
+
+    def access_token(self) -> str:
+        """The token of the calls, for a connection of one's own.
+
+        Raises:
+            NotAuthenticated: Nobody is logged in.
+        """
+        return present(self._tokens).access_token
+
+    async def _renew(self, stale: str) -> None:
+        """Exchange the refresh token for a new pair, unless another task just did."""
+        async with self._renewing:
+            tokens = present(self._tokens)
+            if tokens.access_token != stale:
+                return
+            try:
+                self._tokens = await self._ask(calls.refresh(tokens.refresh_token))
+            except NotAuthenticated:
+                self._tokens = None
+                raise
+
+    async def _ask(self, call: Call[T]) -> T:
+        attempts = Attempts(call, self._patience_s)
+        while True:
+            token = self.access_token() if call.signed else None
+            try:
+                response = await self._http.request(
+                    call.method, call.path, headers=signature(token), **call.content
+                )
+                follows = attempts.answered(response)
+            except httpx.TransportError as error:
+                follows = attempts.dropped(error, self.url)
+            if follows is None:
+                return content_of(call, response)
+            if isinstance(follows, Pause):
+                await asyncio.sleep(follows.seconds)
+            elif token is not None:
+                await self._renew(token)

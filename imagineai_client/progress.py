@@ -1,0 +1,106 @@
+"""How jobs and uploads go on, as bars in a terminal, and as plain lines where there is none."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from imagineai_client.answers import Event, Job
+from imagineai_client.uploading import Outcome
+
+WORDS = {
+    "preprocess": "reading the picture",
+    "classify": "recognising the product",
+    "extract_attributes": "finding attributes",
+    "detect_defects": "looking for defects",
+    "generate_description": "writing a description",
+}
+
+
+def show_progress(events: Iterable[Event], console: Console, *, images: int = 1) -> Event:
+    """Show a job as it goes on and return its last event.
+
+    Args:
+        events: Of a job, up to its last.
+        console: Where to show it.
+        images: How many the job has; of one alone the steps are shown.
+    """
+    if console.is_terminal:
+        shown = _as_bar(events, console, images)
+    else:
+        shown = _as_lines(events, console) if images == 1 else _as_counts(events, console)
+    last = None
+    for event in shown:
+        last = event
+    if last is None:
+        raise ValueError("a job without a last event")
+    return last
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+    )
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+
+
+def _as_bar(events: Iterable[Event], console: Console, images: int) -> Iterator[Event]:
+    with _bar(console) as progress:
+        bar = progress.add_task("waiting for its turn", total=len(WORDS) if images == 1 else images)
+        for event in events:
+            if event.step is not None and event.status == "running":
+                progress.update(bar, description=WORDS.get(event.step, event.step))
+            if event.progress is not None:
+                progress.update(bar, completed=event.progress.completed, total=event.progress.total)
+            yield event
+
+
+def _as_lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    """A line a step."""
+    for event in events:
+        if event.step is not None and event.status != "running" and event.progress is not None:
+            count = f"{event.progress.completed}/{event.progress.total}"
+            console.print(f"  {count}  {event.step}: {event.status}", highlight=False, markup=False)
+        yield event
+
+
+def _as_counts(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    """A line for every tenth of the images."""
+    told = 0
+    for event in events:
+        if event.progress is not None and event.progress.completed * 10 >= (told + 1) * event.progress.total:
+            told = event.progress.completed * 10 // event.progress.total
+            console.print(f"  {event.progress.completed}/{event.progress.total} images", highlight=False)
+        yield event
+
+
+def show_end(job: Job, console: Console) -> None:
+    """Print what became of a job's images, and of those that failed the reason."""
+    counts = f"{job.processed_images} of {job.total_images} analysed, {job.failed_images} failed"
+    console.print(f"{job.status}: {counts}", highlight=False, markup=False)
+    if job.error_message:
+        console.print(job.error_message, highlight=False, markup=False)
+    for step in job.steps:
+        if step.status == "failed":
+            why = f"  {step.product_image_id}  {step.step_name}: {step.error_message}"
+            console.print(why, highlight=False, markup=False)
+
+
+def show_uploads(outcomes: Iterable[Outcome], total: int, console: Console) -> list[Outcome]:
+    """Show each picture's end as it comes, then how many came to which."""
+    ended = []
+    with _bar(console) as progress:
+        bar = progress.add_task("uploading", total=total)
+        for outcome in outcomes:
+            told = f"  {outcome.path}: {outcome.kind} {outcome.text}".rstrip()
+            console.print(told, highlight=False, markup=False)
+            progress.advance(bar)
+            ended.append(outcome)
+    counts = Counter(outcome.kind for outcome in ended)
+    summary = ", ".join(f"{counts[kind]} {kind}" for kind in ("analysed", "there already", "failed"))
+    console.print(summary, highlight=False, markup=False)
+    return ended

@@ -1,0 +1,1 @@
+"""What the command ``imagineai`` can do, a module a kind of verbs; each adds its own to the parser."""

@@ -1,0 +1,160 @@
+"""The command ``imagineai``, as somebody types it."""
+
+import io
+import json
+import stat
+
+import pytest
+
+from imagineai_client import Client, credentials
+from imagineai_client.command import main
+from tests.contract.services import free_port
+from tests.contract.wire import small_photo
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path, monkeypatch):
+    """A home of its own, and no variable that names a service."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("IMAGINEAI_HOME", str(tmp_path / "no platform"))
+    monkeypatch.delenv("IMAGINEAI_URL", raising=False)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Type a command; gives its exit code and what it printed."""
+
+    def typed(*words, typing=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typing))
+        code = main(words)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return typed
+
+
+@pytest.fixture
+def logged_in(run, user):
+    """The file's user, logged in."""
+    code, _, said = run(
+        "login", user.email, "--url", user.url, "--password-stdin", typing=f"{user.password}\n"
+    )
+    assert code == 0, said
+    return user
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with two pictures, one in a folder of its own, one that is none, and a text."""
+    pictures = tmp_path / "photos"
+    (pictures / "more").mkdir(parents=True)
+    (pictures / "a.jpg").write_bytes(small_photo())
+    (pictures / "more" / "b.JPG").write_bytes(small_photo())
+    (pictures / "broken.png").write_text("no picture")
+    (pictures / "notes.txt").write_text("left alone")
+    return pictures
+
+
+def product_of(user, title):
+    with Client(user.url) as client:
+        client.login(user.email, user.password)
+        return next(product for product in client.products(search=title).items if product.title == title)
+
+
+def test_a_login_lasts_until_logout_and_nobody_else_can_read_it(run, logged_in):
+    assert run("whoami")[1].strip() == f"Logged in to {logged_in.url} as {logged_in.email}"
+    kept = credentials.folder() / "credentials.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert logged_in.password not in kept.read_text()
+    assert run("logout")[0] == 0
+    code, _, said = run("whoami")
+    assert code == 1
+    assert "imagineai login" in said
+
+
+def test_tokens_that_have_run_out_are_exchanged_and_kept(run, logged_in):
+    kept = credentials.folder() / "credentials.json"
+    tokens = json.loads(kept.read_text())
+    tokens[logged_in.url]["access_token"] = "no.longer.good"
+    kept.write_text(json.dumps(tokens))
+    assert run("whoami")[0] == 0
+    assert json.loads(kept.read_text())[logged_in.url]["access_token"] != "no.longer.good"
+    assert run("whoami")[0] == 0
+
+
+def test_an_account_is_made_and_logged_in(run, platform):
+    typing = "a long enough password\n"
+    email = f"typed{free_port()}@example.com"
+    code, out, _ = run("register", email, "--url", platform.url, "--password-stdin", typing=typing)
+    assert (code, email in out) == (0, True)
+    code, _, said = run("register", email, "--url", platform.url, "--password-stdin", typing=typing)
+    assert code == 1
+    assert "exists" in said
+
+
+def test_a_wrong_password_is_said_in_one_sentence(run, user):
+    code, _, said = run("login", user.email, "--url", user.url, "--password-stdin", typing="another one\n")
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_damaged_file_of_logins_is_named(run, logged_in):
+    (credentials.folder() / "credentials.json").write_text("{")
+    code, _, said = run("whoami")
+    assert code == 1
+    assert "credentials.json is damaged" in said
+
+
+def test_pictures_are_analysed_at_once(run, logged_in, folder):
+    code, out, _ = run("analyze", str(folder / "a.jpg"))
+    assert code == 0
+    assert "Runners-up" in out
+    code, out, _ = run("analyze", "--json", str(folder / "a.jpg"), str(folder / "more"))
+    assert [json.loads(line)["status"] for line in out.splitlines()] == ["completed", "completed"]
+    code, _, said = run("analyze", str(folder / "nowhere.jpg"))
+    assert (code, "nowhere.jpg is not there" in said) == (1, True)
+
+
+def test_a_folder_is_uploaded_once_and_what_failed_is_named(run, logged_in, folder):
+    code, out, said = run("upload", str(folder), "--product", "From a folder")
+    assert code == 1
+    assert "2 analysed, 0 there already, 1 failed" in out
+    assert "broken.png: failed" in out
+    assert "1 of 3 pictures failed" in said
+    (folder / "broken.png").unlink()
+    code, out, _ = run("upload", str(folder), "--product", product_of(logged_in, "From a folder").id)
+    assert code == 0
+    assert "0 analysed, 2 there already, 0 failed" in out
+    assert len(product_of(logged_in, "From a folder").images) == 2
+
+
+def test_a_batch_is_watched_and_retried(run, logged_in, folder):
+    run("upload", str(folder / "a.jpg"), "--product", "Watched")
+    code, out, _ = run("batch", "Watched")
+    assert code == 0
+    assert "1 of 1 analysed, 0 failed" in out
+    code, job, _ = run("batch", "Watched", "--no-watch")
+    code, out, _ = run("watch", job.strip())
+    assert (code, "completed" in out) == (0, True)
+    assert job.strip() in run("jobs")[1]
+    code, _, said = run("retry", job.strip())
+    assert code == 1
+    assert said.strip()
+    code, _, said = run("batch", "No such product")
+    assert (code, said.strip()) == (1, "No product of yours is called No such product.")
+
+
+def test_a_job_that_was_cancelled_ends_with_a_failure(run, logged_in, folder):
+    run("upload", str(folder / "a.jpg"), "--product", "Cancelled")
+    job = run("batch", "Cancelled", "--no-watch")[1].strip()
+    assert run("cancel", job)[0] == 0
+    code, out, _ = run("watch", job)
+    assert code == 1
+    assert "cancelled" in out
+
+
+def test_where_nothing_runs_the_command_says_how_to_start_it(run, logged_in):
+    code, _, said = run("whoami", "--url", f"http://127.0.0.1:{free_port()}")
+    assert code == 1
+    assert "log in" in said

@@ -1,0 +1,56 @@
+"""docs/client.md: every command and every piece of Python in it, as a reader would try them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.wire import PASSWORD, a_user, small_photo
+
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "client.md").read_text()
+COMMANDS = re.findall(r"^    (imagineai .+)$", GUIDE, re.MULTILINE)
+PIECES = re.findall(r"^```python\n(.+?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+READER = "you@example.com"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "photos/front.jpg", "photos/back.jpg"):
+        (tmp_path / name).write_bytes(small_photo())
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+def test_the_guide_has_what_is_tried_here():
+    assert (len(COMMANDS), len(PIECES)) == (5, 2)
+
+
+def test_the_commands_do_what_the_guide_says(folder, platform, user):
+    said = ""
+    for command in COMMANDS:
+        words = shlex.split(command.replace(READER, f"reader-of-{user.email}"))
+        typed = "" if words[1] != "register" else f"{PASSWORD}\n"
+        more = ["--password-stdin", "--url", platform.url] if typed else []
+        ended = subprocess.run(
+            [sys.executable, "-m", "imagineai_client", *words[1:], *more],
+            cwd=folder, input=typed, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+        said += ended.stdout
+    assert "2 analysed, 0 there already, 0 failed" in said
+    assert "2 of 2 analysed, 0 failed" in said
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=("sync", "async"))
+def test_the_python_does_what_the_guide_says(piece, folder, platform):
+    with a_user(platform.url) as reader:
+        code = piece.replace(READER, reader.email).replace("http://127.0.0.1:8000", platform.url)
+        ended = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip()
