@@ -16,7 +16,7 @@ export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status demo train promote rollback test peers bench fuzz soak check format openapi clean
+.PHONY: help env models up down status backup restore demo train promote rollback test peers bench fuzz soak check format openapi clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ down: $(READY)  ## Stop everything
 
 status: $(READY)  ## Say what runs and where
 	@$(BIN)/python -m imagineai_local status
+
+backup: $(READY)  ## Write all that the platform holds into a file (TO=backup.tar), running or not
+	@$(BIN)/python -m imagineai_local backup "$(or $(TO),backup.tar)"
+
+restore: $(READY)  ## Fill an empty IMAGINEAI_HOME from such a file (FROM=backup.tar)
+	@$(BIN)/python -m imagineai_local restore "$(or $(FROM),backup.tar)"
 
 demo: $(READY)  ## Analyse a picture: make demo IMAGE=photo.jpg
 	@$(BIN)/python -m imagineai_client demo $(if $(IMAGE),"$(IMAGE)")

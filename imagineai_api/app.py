@@ -16,6 +16,7 @@ from imagineai_api.dashboard import routes as dashboard
 from imagineai_api.database import Database
 from imagineai_api.dispatcher import Dispatcher
 from imagineai_api.documentation import completion, links, pages
+from imagineai_api.exports import routes as exports
 from imagineai_api.health import routes as health
 from imagineai_api.identity import Tokens
 from imagineai_api.inference.registry import ModelRegistry
@@ -42,7 +43,7 @@ from imagineai_api.webhooks.sender import Sender
 
 API = "/api/v1"
 FEATURES = (
-    auth, products, pictures, uploads, analysis, instant, batch, jobs, dashboard, models, webhooks,
+    auth, products, pictures, uploads, analysis, instant, batch, jobs, dashboard, exports, models, webhooks,
 )  # fmt: skip
 
 

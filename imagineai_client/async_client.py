@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from imagineai_client import answers, calls, live
-from imagineai_client.calls import Call
+from imagineai_client.calls import Call, Format, Table
 from imagineai_client.client import DEFAULT_URL, PATIENCE_S, TIMEOUT_S
+from imagineai_client.downloading import downloading
 from imagineai_client.errors import NotAuthenticated
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, Pause, content_of, present, signature
@@ -158,6 +160,23 @@ class AsyncClient:
             event.raise_if_failed()
         return await self.job(job_id)
 
+    async def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
+        """Write a row for each product, analysed image or defect into a file.
+
+        Args:
+            table: What.
+            to: The file; it is replaced, once the new one is whole.
+            written_as: How.
+
+        Raises:
+            ServiceUnreachable: The connection broke before the file was whole.
+        """
+        answer = await self._answer(calls.export(table, written_as), streamed=True)
+        async with aclosing(answer):
+            with downloading(to, self.url) as file:
+                async for piece in answer.aiter_bytes():
+                    file.write(piece)
+
     async def models(self) -> answers.ServedModels:
         """Which model version answers, and which one did before."""
         return await self._ask(calls.models())
@@ -183,18 +202,25 @@ class AsyncClient:
                 raise
 
     async def _ask(self, call: Call[T]) -> T:
+        return content_of(call, await self._answer(call))
+
+    async def _answer(self, call: Call[Any], *, streamed: bool = False) -> httpx.Response:
+        """Send a call until it succeeds; a streamed answer is still to be read, and closed."""
         attempts = Attempts(call, self._patience_s)
         while True:
             token = self.access_token() if call.signed else None
+            request = self._http.build_request(
+                call.method, call.path, headers=signature(token), **call.content
+            )
             try:
-                response = await self._http.request(
-                    call.method, call.path, headers=signature(token), **call.content
-                )
+                response = await self._http.send(request, stream=streamed)
+                if not response.is_success:
+                    await response.aread()
                 follows = attempts.answered(response)
             except httpx.TransportError as error:
                 follows = attempts.dropped(error, self.url)
             if follows is None:
-                return content_of(call, response)
+                return response
             if isinstance(follows, Pause):
                 await asyncio.sleep(follows.seconds)
             elif token is not None:

@@ -4,12 +4,14 @@ import mimetypes
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from imagineai_client import answers
 
 T = TypeVar("T")
+Table = Literal["products", "analyses", "defects"]
+Format = Literal["csv", "jsonl", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,11 @@ def jobs(status: str | None, limit: int, offset: int) -> Call[answers.JobPage]:
 def retry_job(job_id: str) -> Call[answers.Job]:
     """Try again what a job has not succeeded with."""
     return Call(answers.Job, "POST", f"/jobs/{segment(job_id)}/retry")
+
+
+def export(table: Table, written_as: Format) -> Call[None]:
+    """All that the user has, as a file."""
+    return _get(NoneType, f"/exports/{table}", {"format": written_as})
 
 
 def models() -> Call[answers.ServedModels]:

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from imagineai_client import answers, calls, live
-from imagineai_client.calls import Call
+from imagineai_client.calls import Call, Format, Table
+from imagineai_client.downloading import downloading
 from imagineai_client.errors import NotAuthenticated
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, InMemory, Pause, Tokens, content_of, present, signature
@@ -170,6 +172,22 @@ class Client:
             event.raise_if_failed()
         return self.job(job_id)
 
+    def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
+        """Write a row for each product, analysed image or defect into a file.
+
+        Args:
+            table: What.
+            to: The file; it is replaced, once the new one is whole.
+            written_as: How.
+
+        Raises:
+            ServiceUnreachable: The connection broke before the file was whole.
+        """
+        answer = self._answer(calls.export(table, written_as), streamed=True)
+        with closing(answer), downloading(to, self.url) as file:
+            for piece in answer.iter_bytes():
+                file.write(piece)
+
     def models(self) -> answers.ServedModels:
         """Which model version answers, and which one did before."""
         return self._ask(calls.models())
@@ -195,18 +213,25 @@ class Client:
                 raise
 
     def _ask(self, call: Call[T]) -> T:
+        return content_of(call, self._answer(call))
+
+    def _answer(self, call: Call[Any], *, streamed: bool = False) -> httpx.Response:
+        """Send a call until it succeeds; a streamed answer is still to be read, and closed."""
         attempts = Attempts(call, self._patience_s)
         while True:
             token = self.access_token() if call.signed else None
+            request = self._http.build_request(
+                call.method, call.path, headers=signature(token), **call.content
+            )
             try:
-                response = self._http.request(
-                    call.method, call.path, headers=signature(token), **call.content
-                )
+                response = self._http.send(request, stream=streamed)
+                if not response.is_success:
+                    response.read()
                 follows = attempts.answered(response)
             except httpx.TransportError as error:
                 follows = attempts.dropped(error, self.url)
             if follows is None:
-                return content_of(call, response)
+                return response
             if isinstance(follows, Pause):
                 time.sleep(follows.seconds)
             elif token is not None:

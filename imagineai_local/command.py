@@ -1,16 +1,19 @@
-"""The command `python -m imagineai_local`: up, down, status."""
+"""The command `python -m imagineai_local`: up, down, status, backup, restore."""
 
 import argparse
 import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from imagineai_local import external, guardian
+from imagineai_local.backup import archive
 from imagineai_local.configuration import Configuration, read_configuration
 from imagineai_local.errors import PlatformError
 from imagineai_local.home import Home, Lock, find_home, open_home, write_env
@@ -31,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "up":
             return up(only=options.only, demo=options.demo, detach=options.detach)
-        home = find_home(os.environ)
-        return down(home) if options.command == "down" else status(home)
+        return options.on_home(find_home(os.environ), options)
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -44,7 +46,10 @@ def up(*, only: Sequence[str], demo: bool, detach: bool) -> int:
     Raises:
         PlatformError: It cannot be started; the message says why.
     """
-    lock = _only_launcher(open_home(os.environ))
+    home = open_home(os.environ)
+    if not only:
+        archive.require_finished(home)
+    lock = _only_launcher(home)
     configuration = read_configuration(os.environ)
     guardian.end_leftovers(configuration)
     parts = all_parts(configuration, only)
@@ -167,6 +172,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PART,PART",
         help="start these and their needs",
     )
-    commands.add_parser("down", help="stop everything")
-    commands.add_parser("status", help="say what runs")
+    commands.add_parser("down", help="stop everything").set_defaults(on_home=lambda home, _: down(home))
+    commands.add_parser("status", help="say what runs").set_defaults(on_home=lambda home, _: status(home))
+    for name, run, says in (
+        ("backup", archive.back_up, "write all that the platform holds into a file"),
+        ("restore", archive.restore, "fill an empty home from such a file"),
+    ):
+        keeping = commands.add_parser(name, help=says)
+        keeping.add_argument("file", type=Path)
+        keeping.set_defaults(on_home=partial(_keep, run))
     return parser
+
+
+def _keep(run: Callable[[Home, Path], str], home: Home, options: argparse.Namespace) -> int:
+    sys.stdout.write(f"{run(home, options.file.absolute())}\n")
+    return 0

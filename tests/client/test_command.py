@@ -154,7 +154,22 @@ def test_a_job_that_was_cancelled_ends_with_a_failure(run, logged_in, folder):
     assert "cancelled" in out
 
 
-def test_where_nothing_runs_the_command_says_how_to_start_it(run, logged_in):
-    code, _, said = run("whoami", "--url", f"http://127.0.0.1:{free_port()}")
+def test_a_table_is_written_whole_or_not_at_all(run, logged_in, tmp_path):
+    for name in ("products.csv", "defects.jsonl", "analyses.parquet"):
+        code, out, said = run("export", name.partition(".")[0], "--output", str(tmp_path / name))
+        assert code == 0, said
+        assert name in out
+    assert (tmp_path / "products.csv").read_text().startswith("product_id,title")
+    assert (tmp_path / "analyses.parquet").read_bytes().startswith(b"PAR1")
+    assert not list(tmp_path.glob(".*"))
+    code, _, said = run("export", "products", "--output", str(tmp_path / "products.xls"))
+    assert (code, "csv, jsonl, parquet" in said) == (1, True)
+    code, _, said = run("export", "products", "--output", str(tmp_path / "no folder" / "products.csv"))
+    assert (code, "No such file" in said) == (1, True)
+
+
+def test_where_nothing_runs_the_command_says_how_to_start_it(run):
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    code, _, said = run("login", "a@example.com", "--url", nowhere, "--password-stdin", typing="x\n")
     assert code == 1
-    assert "log in" in said
+    assert "make up" in said

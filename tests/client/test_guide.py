@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_guide_has_what_is_tried_here():
-    assert (len(COMMANDS), len(PIECES)) == (5, 2)
+    assert (len(COMMANDS), len(PIECES)) == (6, 2)
 
 
 def test_the_commands_do_what_the_guide_says(folder, platform, user):
@@ -43,6 +43,7 @@ def test_the_commands_do_what_the_guide_says(folder, platform, user):
         said += ended.stdout
     assert "2 analysed, 0 there already, 0 failed" in said
     assert "2 of 2 analysed, 0 failed" in said
+    assert len((folder / "analyses.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=("sync", "async"))

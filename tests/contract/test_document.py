@@ -33,6 +33,7 @@ POST /api/v1/jobs/{job_id}/retry
 GET /api/v1/dashboard/stats
 GET /api/v1/dashboard/recent
 GET /api/v1/dashboard/category-distribution
+GET /api/v1/exports/{table}
 GET /api/v1/models
 GET /api/v1/models/card
 GET /api/v1/pictures

@@ -33,6 +33,7 @@ ROUTES = [
     ("GET", "/dashboard/stats"),
     ("GET", "/dashboard/recent"),
     ("GET", "/dashboard/category-distribution"),
+    ("GET", "/exports/products"),
     ("GET", "/models"),
     ("GET", "/models/card"),
     ("GET", "/pictures"),

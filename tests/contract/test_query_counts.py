@@ -37,6 +37,9 @@ LISTS = [
     ("/dashboard/recent", {}, 2),
     ("/dashboard/category-distribution", {}, 2),
     ("/products/{product_id}/analysis", {}, 3),
+    ("/exports/products", {}, 3),
+    ("/exports/analyses", {}, 3),
+    ("/exports/defects", {}, 3),
 ]
 DETAILS = [
     ("/auth/me", {}, 1),

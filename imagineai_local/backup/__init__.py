@@ -1,0 +1,1 @@
+"""All that a home holds as one file, and back: secrets, databases, objects."""

@@ -1,0 +1,187 @@
+"""Back up a home that runs or rests; restore it into an empty one.
+
+The objects go first, then the databases, then the objects that came meanwhile: so each picture that a row
+names is there. What is deleted between the two looks may stay as an object without a row, which housekeeping
+removes.
+"""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from imagineai_local.backup import databases
+from imagineai_local.backup.objects import Objects
+from imagineai_local.configuration import BUCKETS, Configuration, read_configuration
+from imagineai_local.errors import PlatformError
+from imagineai_local.home import Home, Lock, open_home, write_private
+
+FORMAT = 1
+MANIFEST, SECRETS, END, UNFINISHED = "manifest.json", "secrets.json", "end", "restoring"
+STORAGE = "postgres,s3"
+
+
+def back_up(home: Home, to: Path) -> str:
+    """Write all that the home holds into one file, which is whole or not there.
+
+    Services elsewhere, named by variables, are their keepers' to back up.
+
+    Returns:
+        What is in it, in words.
+
+    Raises:
+        PlatformError: There is nothing to back up, or a part of it cannot be read.
+    """
+    if not (home.folder / SECRETS).exists():
+        raise PlatformError(f"There is no platform in {home.folder}.")
+    configuration = read_configuration(os.environ)
+    beside = to.with_name(f".{to.name}.part")
+    try:
+        with _storage_runs(home), tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as archive:
+            told = _write(configuration, archive)
+        beside.replace(to)
+    except OSError as error:
+        raise PlatformError(f"{to} cannot be written: {error.strerror}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return f"{to}: {told}, {to.stat().st_size:,} bytes. It holds the platform's secrets: keep it like them."
+
+
+def restore(home: Home, backup: Path) -> str:
+    """Fill an empty home from a backup.
+
+    Returns:
+        What was put back, in words.
+
+    Raises:
+        PlatformError: The home is not empty, or the file is no whole backup; nothing is left of it then.
+    """
+    if home.folder.exists() and any(home.folder.iterdir()):
+        raise PlatformError(
+            f"{home.folder} is not empty: a backup is restored into a home of its own "
+            "(`make down`, then move the folder away, or name another by IMAGINEAI_HOME)."
+        )
+    try:
+        with tarfile.open(backup) as archive:
+            manifest = _manifest(archive)
+            open_home(os.environ)
+            write_private(home.folder / UNFINISHED, "A restore began here and has not ended.\n")
+            return _read(home, archive, manifest)
+    except (OSError, tarfile.TarError, ValueError, KeyError) as error:
+        shutil.rmtree(home.folder, ignore_errors=True)
+        raise PlatformError(f"{backup} is no whole backup: {error}.") from error
+    except PlatformError:
+        shutil.rmtree(home.folder, ignore_errors=True)
+        raise
+
+
+def require_finished(home: Home) -> None:
+    """Refuse a home in which a restore was cut short.
+
+    Raises:
+        PlatformError: It was.
+    """
+    if (home.folder / UNFINISHED).exists():
+        raise PlatformError(
+            f"A restore into {home.folder} was cut short: remove the folder, then restore it again."
+        )
+
+
+def _write(configuration: Configuration, archive: tarfile.TarFile) -> str:
+    urls, objects = _databases(configuration), _objects(configuration)
+    manifest = {"format": FORMAT, "made": time.time(), "databases": sorted(urls)}
+    _add(archive, MANIFEST, json.dumps(manifest).encode())
+    _add(archive, SECRETS, json.dumps(asdict(configuration.secrets)).encode())
+    seen = objects.save(archive, {}) if objects else {}
+    with tempfile.TemporaryDirectory(dir=configuration.home.folder) as folder:
+        for name, url in urls.items():
+            dumped = Path(folder) / name
+            databases.dump(url, dumped)
+            archive.add(dumped, f"databases/{name}")
+    seen = objects.save(archive, seen) if objects else {}
+    _add(archive, END, b"")
+    return f"{len(urls)} databases, {len(seen)} objects"
+
+
+def _read(home: Home, archive: tarfile.TarFile, manifest: dict[str, object]) -> str:
+    secrets = archive.extractfile(SECRETS)
+    if secrets is None:
+        raise PlatformError("The backup has no secrets.")
+    write_private(home.folder / SECRETS, secrets.read().decode())
+    configuration = read_configuration(os.environ)
+    urls, objects = _databases(configuration), _objects(configuration)
+    count = 0
+    with _storage_runs(home), tempfile.TemporaryDirectory(dir=home.folder) as folder:
+        for member in archive:
+            kind, _, name = member.name.partition("/")
+            if kind == "databases":
+                archive.extract(member, folder, filter="data")
+                databases.load(Path(folder) / member.name, urls[name])
+            elif kind == "objects" and objects:
+                objects.load(archive, member)
+                count += 1
+    if member.name != END:
+        raise PlatformError("The backup was cut short.")
+    (home.folder / UNFINISHED).unlink()
+    return f"{home.folder}: {len(urls)} databases, {count} objects. `make up` starts it."
+
+
+def _manifest(archive: tarfile.TarFile) -> dict[str, object]:
+    file = archive.extractfile(MANIFEST)
+    manifest = {} if file is None else dict(json.load(file))
+    if manifest.get("format") != FORMAT:
+        raise PlatformError(
+            f"The backup is of another format than {FORMAT}: restore it with its own version."
+        )
+    return manifest
+
+
+def _databases(configuration: Configuration) -> dict[str, str]:
+    """The addresses of our own databases."""
+    if "DATABASE_URL" in configuration.external:
+        return {}
+    others = {name: configuration.database_url(name) for name in ("mlflow", "prefect")}
+    return {"imagineai": configuration.variables["DATABASE_URL"], **others}
+
+
+def _objects(configuration: Configuration) -> Objects | None:
+    """Our own buckets; none where S3 is elsewhere."""
+    if "S3_ENDPOINT_URL" in configuration.external:
+        return None
+    variables = configuration.variables
+    return Objects(variables, {variables["S3_BUCKET"], BUCKETS["mlflow"], BUCKETS["dvc"]})
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = len(content), 0o600, round(time.time())
+    archive.addfile(member, io.BytesIO(content))
+
+
+@contextmanager
+def _storage_runs(home: Home) -> Iterator[None]:
+    """Have the databases and objects served, and leave the platform as it was."""
+    if Lock(home).holder() is not None:
+        yield
+        return
+    _launch("up", "--only", STORAGE, "--detach", "--no-demo")
+    try:
+        yield
+    finally:
+        _launch("down")
+
+
+def _launch(*words: str) -> None:
+    command = [sys.executable, "-m", "imagineai_local", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise PlatformError(done.stderr.strip() or done.stdout.strip())

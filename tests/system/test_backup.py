@@ -1,0 +1,115 @@
+"""A platform's home is destroyed and comes back from its backup: users, photos, findings, the champion."""
+
+import shutil
+import tarfile
+
+import httpx
+import pytest
+
+from tests import platforms
+from tests.contract.wire import User, small_photo
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield tmp_path / "home"
+    if (tmp_path / "home").exists():
+        platforms.down(tmp_path / "home")
+
+
+def backup(home, file):
+    done = platforms.command(home, "backup", str(file))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def stored(user, image_id):
+    (link,) = user.http.get("/pictures", params={"image_id": image_id}).json()
+    return httpx.get(link["url"], timeout=30)
+
+
+def champion(user):
+    return user.http.get("/models").json()["champion"]
+
+
+def test_a_destroyed_home_comes_back_with_users_photos_findings_and_champion(home, tmp_path):
+    file, photo = tmp_path / "backup.tar", small_photo()
+    ports = {"IMAGINEAI_PORT_BASE": str(platforms.free_base())}
+    running = platforms.up(home, **platforms.ROOMY, **ports)
+    user = User(running.url)
+    product = user.product(title="Kept")
+    image_id = user.analysed(product["id"], photo)["image_id"]
+    before = (
+        user.analysis(image_id),
+        champion(user)["bundle_sha256"],
+        stored(user, image_id).headers["ETag"],
+    )
+    assert "3 databases" in backup(home, file)
+    assert file.stat().st_mode & 0o077 == 0
+    lost = user.product(title="Made after the backup")
+    platforms.down(home)
+    shutil.rmtree(home)
+
+    done = platforms.command(home, "restore", str(file), **ports)
+    assert done.returncode == 0, done.stderr
+    assert not platforms.processes_of(home)
+    platforms.up(home, **platforms.ROOMY, **ports)
+    assert user.login()
+    found = stored(user, image_id)
+    after = (user.analysis(image_id), champion(user)["bundle_sha256"], found.headers["ETag"])
+    assert after == before
+    assert found.content == photo
+    assert found.headers["Content-Type"] == "image/jpeg"
+    assert user.http.get(f"/products/{lost['id']}").status_code == 404
+    assert user.http.get(f"/products/{product['id']}").json()["title"] == "Kept"
+    again = user.http.post(f"/analysis/{image_id}/retry").json()
+    assert user.finished(again["job_id"])["status"] == "completed"
+    user.close()
+
+
+def test_a_platform_that_rests_is_backed_up_and_rests_on(home, tmp_path):
+    platforms.up(home, "--only", "postgres,s3")
+    platforms.down(home)
+    backup(home, tmp_path / "backup.tar")
+    assert not platforms.processes_of(home)
+    with tarfile.open(tmp_path / "backup.tar") as archive:
+        names = archive.getnames()
+    assert names[:2] == ["manifest.json", "secrets.json"]
+    assert {"databases/imagineai", "databases/mlflow", "databases/prefect"} <= set(names)
+
+
+def test_a_backup_that_was_cut_short_is_refused_and_leaves_nothing(home, tmp_path):
+    platforms.up(home, "--only", "postgres,s3")
+    backup(home, tmp_path / "backup.tar")
+    platforms.down(home)
+    content = (tmp_path / "backup.tar").read_bytes()
+    with tarfile.open(tmp_path / "backup.tar") as archive:
+        end = archive.getmember("end").offset
+    (tmp_path / "half.tar").write_bytes(content[: end // 2])
+    (tmp_path / "no end.tar").write_bytes(content[:end])
+    (tmp_path / "text.tar").write_text("no archive")
+    for name in ("half.tar", "no end.tar", "text.tar", "absent.tar"):
+        done = platforms.command(tmp_path / "new", "restore", str(tmp_path / name))
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert not (tmp_path / "new").exists(), name
+        assert not platforms.processes_of(tmp_path / "new")
+
+
+def test_nothing_is_restored_over_a_home_that_holds_something(home, tmp_path):
+    home.mkdir()
+    (home / "kept").write_text("mine")
+    done = platforms.command(home, "restore", str(tmp_path / "backup.tar"))
+    assert done.returncode == 1
+    assert "is not empty" in done.stderr
+    assert (home / "kept").read_text() == "mine"
+    done = platforms.command(tmp_path / "nowhere", "backup", str(tmp_path / "backup.tar"))
+    assert (done.returncode, "There is no platform" in done.stderr) == (1, True)
+
+
+def test_a_home_whose_restore_was_cut_short_does_not_start(home):
+    home.mkdir()
+    (home / "restoring").write_text("")
+    done = platforms.command(home, "up", "--detach", "--no-demo")
+    assert done.returncode == 1
+    assert "restore it again" in done.stderr
