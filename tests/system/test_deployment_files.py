@@ -1,4 +1,4 @@
-"""deploy/: the files fit their schemas, name settings that exist, and give no container more than it needs."""
+"""deploy/: files fit their schemas, name settings that exist, and give no container more than it needs."""
 
 import re
 import subprocess
