@@ -6,20 +6,22 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import jwt
-from sqlalchemy import bindparam, select
+from sqlalchemy import Uuid, bindparam, select
 from starlette.requests import HTTPConnection
 
 from imagineai_api.errors import Unauthorized
 from imagineai_api.settings import Settings
+from imagineai_api.statements import Prepared
 from imagineai_api.tables import User
 
 ALGORITHM = "HS256"
 CLAIMS = ["sub", "type", "jti", "iat", "exp"]
 BEARER = "bearer"
 
-# Built once: every request asks it.
-ACTIVE_USER = select(User.id, User.email, User.full_name, User.is_active, User.created_at).where(
-    User.id == bindparam("user_id"), User.is_active
+ACTIVE_USER = Prepared(
+    select(User.id, User.email, User.full_name, User.is_active, User.created_at).where(
+        User.id == bindparam("user_id", type_=Uuid()), User.is_active
+    )
 )
 TokenType = Literal["access", "refresh"]
 
@@ -105,7 +107,7 @@ async def user_of_token(connection: HTTPConnection, token: str) -> CurrentUser:
     state = connection.app.state
     claims = state.tokens.read(token, "access")
     async with state.database.reading() as reading:
-        row = (await reading.execute(ACTIVE_USER, {"user_id": claims.user_id})).one_or_none()
+        row = (await ACTIVE_USER.execute(reading, user_id=claims.user_id)).one_or_none()
     if row is None:
         raise Unauthorized
     return CurrentUser(*row)
