@@ -1,4 +1,4 @@
-"""What this process tells Prometheus; the names are listed in docs/metrics.md.
+"""What this process tells Prometheus; docs/observing.md lists the names.
 
 Labels come from short lists only: what a caller chooses (paths, methods) never becomes one.
 """
