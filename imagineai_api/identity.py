@@ -110,4 +110,4 @@ async def user_of_token(connection: HTTPConnection, token: str) -> CurrentUser:
         row = (await ACTIVE_USER.execute(reading, user_id=claims.user_id)).one_or_none()
     if row is None:
         raise Unauthorized
-    return CurrentUser(*row)
+    return CurrentUser(*tuple(row))

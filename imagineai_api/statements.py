@@ -22,7 +22,7 @@ class Prepared:
         statement: With a ``bindparam`` for each value that changes.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         compiled = statement.compile(dialect=DIALECT)
         self._sql, self._fixed = str(compiled), compiled.params
 

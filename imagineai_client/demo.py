@@ -28,7 +28,7 @@ def run(image: Path | None, console: Console) -> None:
         product = client.create_product(f"Demo: {name}")
         started = time.perf_counter()
         upload = client.upload(product.id, content, filename=name)
-        console.print(f"Uploaded {name} ({len(content):,} bytes) to {client.url}", highlight=False)
+        report.show_line(f"Uploaded {name} ({len(content):,} bytes) to {client.url}", console)
         last = progress.show_progress(client.follow(upload.job_id), console)
         elapsed_ms = (time.perf_counter() - started) * 1000
         last.raise_if_failed()

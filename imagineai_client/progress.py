@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from imagineai_client.answers import Event, Job
+from imagineai_client.report import show_line
 from imagineai_client.uploading import Outcome
 
 WORDS = {
@@ -64,7 +65,7 @@ def _as_lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
     for event in events:
         if event.step is not None and event.status != "running" and event.progress is not None:
             count = f"{event.progress.completed}/{event.progress.total}"
-            console.print(f"  {count}  {event.step}: {event.status}", highlight=False, markup=False)
+            show_line(f"  {count}  {event.step}: {event.status}", console)
         yield event
 
 
@@ -74,20 +75,20 @@ def _as_counts(events: Iterable[Event], console: Console) -> Iterator[Event]:
     for event in events:
         if event.progress is not None and event.progress.completed * 10 >= (told + 1) * event.progress.total:
             told = event.progress.completed * 10 // event.progress.total
-            console.print(f"  {event.progress.completed}/{event.progress.total} images", highlight=False)
+            show_line(f"  {event.progress.completed}/{event.progress.total} images", console)
         yield event
 
 
 def show_end(job: Job, console: Console) -> None:
     """Print what became of a job's images, and of those that failed the reason."""
     counts = f"{job.processed_images} of {job.total_images} analysed, {job.failed_images} failed"
-    console.print(f"{job.status}: {counts}", highlight=False, markup=False)
+    show_line(f"{job.status}: {counts}", console)
     if job.error_message:
-        console.print(job.error_message, highlight=False, markup=False)
+        show_line(job.error_message, console)
     for step in job.steps:
         if step.status == "failed":
             why = f"  {step.product_image_id}  {step.step_name}: {step.error_message}"
-            console.print(why, highlight=False, markup=False)
+            show_line(why, console)
 
 
 def show_uploads(outcomes: Iterable[Outcome], total: int, console: Console) -> list[Outcome]:
@@ -97,10 +98,10 @@ def show_uploads(outcomes: Iterable[Outcome], total: int, console: Console) -> l
         bar = progress.add_task("uploading", total=total)
         for outcome in outcomes:
             told = f"  {outcome.path}: {outcome.kind} {outcome.text}".rstrip()
-            console.print(told, highlight=False, markup=False)
+            show_line(told, console)
             progress.advance(bar)
             ended.append(outcome)
     counts = Counter(outcome.kind for outcome in ended)
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in ("analysed", "there already", "failed"))
-    console.print(summary, highlight=False, markup=False)
+    show_line(summary, console)
     return ended

@@ -11,6 +11,11 @@ from imagineai_client.answers import Analysis, Attribute, Defect
 RUNNERS_UP = 3
 
 
+def show_line(text: str, console: Console, style: str | None = None) -> None:
+    """Print a line as it is, whatever it holds, and however long it is."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
 def show_findings(analysis: Analysis, elapsed_ms: float, console: Console) -> None:
     """Print one analysis: what it shows, how it looks, what is wrong with it, by which model, how fast."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

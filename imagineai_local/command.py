@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "up":
             return up(only=options.only, demo=options.demo, detach=options.detach)
-        return options.on_home(find_home(os.environ), options)
+        return cast(int, options.on_home(find_home(os.environ), options))
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -51,7 +51,7 @@ async def export(
 
     A file whose connection ends before its last chunk is not whole.
     """
-    writer = await asyncio.to_thread(WRITERS[written_as], column_types(table))
+    writer: Writer = await asyncio.to_thread(WRITERS[written_as], column_types(table))
     pieces = _pieces(exports.pages(request.app.state.database, user.id, table), writer)
     first = await anext(pieces)  # what is away now is an error answer, not half a file
     name = f"{table}-{datetime.now(UTC):%Y-%m-%d}.{written_as}"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Text, Uuid, any_, bindparam, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Text, Uuid, any_, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
@@ -14,7 +14,7 @@ from imagineai_api.ownership import WHOEVER_ASKS
 from imagineai_api.statements import Column, Prepared
 from imagineai_api.tables import Analysis, DetectedDefect, ExtractedAttribute, Product, ProductImage
 
-SEPARATOR = literal_column("'; '")
+SEPARATOR: ColumnElement[str] = literal_column("'; '")
 """Between the values of one attribute, such as two colours."""
 ATTRIBUTES = ("color", "material", "pattern", "condition")
 NEWEST_FIRST = (Product.created_at.desc(), Product.id.desc())
@@ -95,7 +95,7 @@ def _defects() -> Select[Any]:
         DetectedDefect.defect_type,
         DetectedDefect.severity,
         DetectedDefect.confidence,
-        *(box[side].as_float().label(side) for side in ("x", "y", "width", "height")),
+        *(box[side].as_integer().label(side) for side in ("x", "y", "width", "height")),
         DetectedDefect.description,
     ).join(DetectedDefect, DetectedDefect.analysis_id == Analysis.id)
     return found.order_by(*NEWEST_FIRST, ProductImage.created_at, ProductImage.id, DetectedDefect.position)

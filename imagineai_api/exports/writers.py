@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -135,7 +135,7 @@ class _Drained(io.RawIOBase):
         return b"".join(pieces)
 
 
-WRITERS: dict[Format, type[CsvWriter | JsonLinesWriter | ParquetWriter]] = {
+WRITERS: dict[Format, Callable[[Columns], Writer]] = {
     Format.CSV: CsvWriter,
     Format.JSONL: JsonLinesWriter,
     Format.PARQUET: ParquetWriter,

@@ -7,6 +7,7 @@ from getpass import getpass
 from rich.console import Console
 
 from imagineai_client.errors import ImagineAIError
+from imagineai_client.report import show_line
 from imagineai_client.verbs import service
 from imagineai_client.verbs.adding import Verbs
 
@@ -54,12 +55,12 @@ def logout(chosen: argparse.Namespace, console: Console) -> int:
     """Forget the tokens; at the service they run out by themselves."""
     with service.logged_in(chosen) as client:
         client.logout()
-        console.print(f"Logged out of {client.url}", highlight=False, markup=False)
+        show_line(f"Logged out of {client.url}", console)
     return 0
 
 
 def _say_where(url: str, email: str, console: Console) -> int:
-    console.print(f"Logged in to {url} as {email}", highlight=False, markup=False)
+    show_line(f"Logged in to {url} as {email}", console)
     return 0
 
 

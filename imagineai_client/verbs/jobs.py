@@ -9,9 +9,12 @@ from imagineai_client import progress
 from imagineai_client.answers import Job
 from imagineai_client.client import Client
 from imagineai_client.errors import ImagineAIError
+from imagineai_client.report import show_line
 from imagineai_client.uploading import existing_product
 from imagineai_client.verbs import service
 from imagineai_client.verbs.adding import Verbs
+
+ID_WIDTH = 36
 
 
 def add(verbs: Verbs) -> None:
@@ -51,7 +54,7 @@ def cancel(chosen: argparse.Namespace, console: Console) -> int:
     """End a job."""
     with service.logged_in(chosen) as client:
         client.cancel(chosen.job)
-        console.print(f"Job {chosen.job} is cancelled", highlight=False, markup=False)
+        show_line(f"Job {chosen.job} is cancelled", console)
     return 0
 
 
@@ -63,14 +66,17 @@ def batch(chosen: argparse.Namespace, console: Console) -> int:
             raise ImagineAIError(f"{product.title} has no images.")
         job = client.batch(product.id, [image.id for image in product.images])
         if chosen.no_watch:
-            console.print(job.id, highlight=False, markup=False)
+            show_line(job.id, console)
             return 0
         return _watch(client, job, console)
 
 
 def jobs(chosen: argparse.Namespace, console: Console) -> int:
     """List the newest jobs."""
-    table = Table("Job", "Kind", "Status", "Images", "Failed", "Since", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("Job", min_width=ID_WIDTH, no_wrap=True)
+    for title in ("Kind", "Status", "Images", "Failed", "Since"):
+        table.add_column(title)
     with service.logged_in(chosen) as client:
         for job in client.jobs(status=chosen.status).items:
             done = f"{job.processed_images}/{job.total_images}"
@@ -82,7 +88,7 @@ def jobs(chosen: argparse.Namespace, console: Console) -> int:
 
 def _watch(client: Client, job: Job, console: Console) -> int:
     """Show a job to its end; 0 only where every image was analysed."""
-    console.print(f"Job {job.id}: {job.total_images} images", highlight=False, markup=False)
+    show_line(f"Job {job.id}: {job.total_images} images", console)
     progress.show_progress(client.follow(job.id), console, images=job.total_images)
     ended = client.job(job.id)
     progress.show_end(ended, console)

@@ -46,9 +46,9 @@ def _analyze(client: Client, path: Path, console: Console, *, as_json: bool) -> 
     elapsed_ms = (time.perf_counter() - began) * 1000
     if as_json:
         told = {"file": str(path)} | findings.as_dict()
-        console.print(json.dumps(told), highlight=False, markup=False, soft_wrap=True)
+        report.show_line(json.dumps(told), console)
     else:
-        console.print(f"\n{path}", style="bold", highlight=False, markup=False)
+        report.show_line(f"\n{path}", console, "bold")
         report.show_findings(findings, elapsed_ms, console)
 
 

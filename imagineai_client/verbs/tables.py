@@ -8,6 +8,7 @@ from rich.console import Console
 
 from imagineai_client.calls import Format, Table
 from imagineai_client.errors import ImagineAIError
+from imagineai_client.report import show_line
 from imagineai_client.verbs import service
 from imagineai_client.verbs.adding import Verbs
 
@@ -32,5 +33,5 @@ def export(chosen: argparse.Namespace, console: Console) -> int:
         raise ImagineAIError(f"{to}: the ending must be one of {', '.join(FORMATS)}.")
     with service.logged_in(chosen) as client:
         client.export(chosen.table, to, cast(Format, written_as))
-    console.print(f"{to}: {to.stat().st_size:,} bytes", highlight=False, markup=False)
+    show_line(f"{to}: {to.stat().st_size:,} bytes", console)
     return 0
