@@ -14,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from imagineai_local.backup import databases
 from imagineai_local.backup.objects import Objects
 from imagineai_local.configuration import BUCKETS, Configuration, read_configuration
 from imagineai_local.errors import PlatformError
-from imagineai_local.home import Home, Lock, open_home, write_private
+from imagineai_local.home import Home, Lock, open_home, read_env, write_private
 
 FORMAT = 1
 MANIFEST, SECRETS, END, UNFINISHED = "manifest.json", "secrets.json", "end", "restoring"
@@ -43,10 +43,12 @@ def back_up(home: Home, to: Path) -> str:
     """
     if not (home.folder / SECRETS).exists():
         raise PlatformError(f"There is no platform in {home.folder}.")
-    configuration = read_configuration(os.environ)
+    # As it was started last: on its ports, with what lies elsewhere.
+    variables = {**os.environ, **read_env(home.env_file)}
+    configuration = read_configuration(variables)
     beside = to.with_name(f".{to.name}.part")
     try:
-        with _storage_runs(home), tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as archive:
+        with _storage_runs(home, variables), tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as archive:
             told = _write(configuration, archive)
         beside.replace(to)
     except OSError as error:
@@ -71,14 +73,14 @@ def restore(home: Home, backup: Path) -> str:
             "(`make down`, then move the folder away, or name another by IMAGINEAI_HOME)."
         )
     try:
-        with tarfile.open(backup) as archive:
+        with tarfile.open(backup, "r:") as archive:
             manifest = _manifest(archive)
             open_home(os.environ)
             write_private(home.folder / UNFINISHED, "A restore began here and has not ended.\n")
             return _read(home, archive, manifest)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
         shutil.rmtree(home.folder, ignore_errors=True)
-        raise PlatformError(f"{backup} is no whole backup: {error}.") from error
+        raise PlatformError(f"{backup} is no whole backup ({error}).") from error
     except PlatformError:
         shutil.rmtree(home.folder, ignore_errors=True)
         raise
@@ -120,7 +122,7 @@ def _read(home: Home, archive: tarfile.TarFile, manifest: dict[str, object]) -> 
     configuration = read_configuration(os.environ)
     urls, objects = _databases(configuration), _objects(configuration)
     count = 0
-    with _storage_runs(home), tempfile.TemporaryDirectory(dir=home.folder) as folder:
+    with _storage_runs(home, os.environ), tempfile.TemporaryDirectory(dir=home.folder) as folder:
         for member in archive:
             kind, _, name = member.name.partition("/")
             if kind == "databases":
@@ -168,20 +170,20 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 @contextmanager
-def _storage_runs(home: Home) -> Iterator[None]:
+def _storage_runs(home: Home, variables: Mapping[str, str]) -> Iterator[None]:
     """Have the databases and objects served, and leave the platform as it was."""
     if Lock(home).holder() is not None:
         yield
         return
-    _launch("up", "--only", STORAGE, "--detach", "--no-demo")
+    _launch(variables, "up", "--only", STORAGE, "--detach", "--no-demo")
     try:
         yield
     finally:
-        _launch("down")
+        _launch(variables, "down")
 
 
-def _launch(*words: str) -> None:
+def _launch(variables: Mapping[str, str], *words: str) -> None:
     command = [sys.executable, "-m", "imagineai_local", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise PlatformError(done.stderr.strip() or done.stdout.strip())
