@@ -30,7 +30,7 @@ def install(app: FastAPI) -> None:
     """Serve the page at ``/`` and its files below ``/console``; every other path stays as it was."""
     page = (STATIC / "index.html").read_text("utf-8")
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def console(request: Request) -> HTMLResponse:
         headers = {"Content-Security-Policy": policy(request.app.state.storage.origin), **FRESH}
         return HTMLResponse(page.replace(LINKS, _links(request)), headers=headers)

@@ -1,5 +1,6 @@
 """The catalogue as pictures: found by words and filters, loaded as it is scrolled to."""
 
+import json
 import re
 
 import pytest
@@ -92,3 +93,16 @@ def test_a_product_is_edited_and_deleted(at_home, owner):
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_text("The product is deleted.").wait_for()
     assert owner.http.get(f"/products/{product_id}").status_code == 404
+
+
+def test_everything_is_exported_as_a_file(at_home, catalogue):
+    at_home.goes_to("#/products", "Products")
+    at_home.page.get_by_role("button", name="Export").click()
+    at_home.page.get_by_label("What").select_option("analyses")
+    at_home.page.get_by_label("As").select_option("jsonl")
+    with at_home.page.expect_download() as saved:
+        at_home.page.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename.startswith("analyses-")
+    (line,) = saved.value.path().read_text().splitlines()
+    assert json.loads(line)["product_title"] == "Blue chair"
+    expect(at_home.page.get_by_role("dialog")).to_have_count(0)

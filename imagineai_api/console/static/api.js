@@ -5,6 +5,7 @@ import * as session from "./session.js";
 const BASE = "/api/v1";
 const PATIENCE = 5;
 const AWAY = "The service cannot be reached. Check the connection, then try again.";
+const CUT = "The connection broke before the file was whole. Please try again.";
 const LAPSED = "Your session has ended. Please sign in again.";
 
 /** What the service refused, in its words; status 0 where it could not be asked. */
@@ -24,6 +25,9 @@ export const post = (path, json, options) => call("POST", path, { ...options, js
 export const patch = (path, json, options) => call("PATCH", path, { ...options, json });
 export const remove = (path, options) => call("DELETE", path, options);
 export const send = (path, form, options) => call("POST", path, { ...options, form });
+
+/** Get a file: its name and its content. */
+export const file = (path, query, options) => call("GET", path + asQuery(query), { ...options, take: content });
 
 export const register = (account) => ask("POST", "/auth/register", { json: account }).then(read);
 
@@ -57,7 +61,7 @@ async function call(method, path, options = {}) {
     } else if (attempt < PATIENCE && isWorthWaiting(method, answer.status, waits)) {
       await pause(waits, options.signal, answer.status);
     } else {
-      return read(answer);
+      return (options.take ?? read)(answer);
     }
   }
 }
@@ -88,6 +92,16 @@ async function read(answer) {
   if (answer.ok) return said;
   const sentence = said?.detail ?? `The service answered with ${answer.status}.`;
   throw new Refusal(answer.status, sentence, Number(answer.headers.get("Retry-After")));
+}
+
+async function content(answer) {
+  if (!answer.ok) return read(answer);
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))?.[1] ?? "file";
+  try {
+    return { name, blob: await answer.blob() };
+  } catch {
+    throw new Refusal(0, CUT);
+  }
 }
 
 /** Exchange the refresh token, once for all who ask at the same time, in this tab and its duplicates. */

@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import { chip } from "../parts/chip.js";
 import { ask, choice, field } from "../parts/dialog.js";
 import { chooser, dropAnywhere, invitation } from "../parts/dropzone.js";
+import { exportAll } from "../parts/exporter.js";
 import { icon } from "../parts/icons.js";
 import { noPicture, picture } from "../parts/picture.js";
 import { complain } from "../parts/toast.js";
@@ -34,6 +35,7 @@ export async function show({ main, query, signal }) {
     h("header", { class: "head" },
       h("div", {}, h("h1", {}, "Products"), total),
       h("div", { class: "row" },
+        h("button", { class: "button quiet", type: "button", click: exportAll }, icon("down"), "Export"),
         h("button", { class: "button", type: "button", click: () => add([]) }, icon("plus"), "New product"))),
     filterBar(filters, () => begin()), uploadList(null, signal), grid, empty, end);
   dropAnywhere(add, signal, "Drop photos to make a product of them");
