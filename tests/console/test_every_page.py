@@ -14,7 +14,6 @@ from tests.contract.wire import small_photo
 LOOKS = ["light", "dark"]
 OUTSIDE = ["#/sign-in", "#/sign-up"]
 MAX_BYTES = 200_000
-PAINTS = "performance.getEntriesByName('first-contentful-paint').map((paint) => paint.toJSON())"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -170,12 +169,3 @@ def test_no_file_names_another_place():
         assert "http://" not in text, file
         assert "https://" not in text.replace("https?:", ""), file
         assert "innerHTML" not in text, file
-
-
-def test_the_first_view_comes_within_a_second(browser, platform):
-    painted = []
-    for _ in range(3):
-        with visiting(browser, platform) as visitor:
-            visitor.goes_to("", "Sign in")
-            painted += [one["startTime"] for one in visitor.page.evaluate(PAINTS)]
-    assert min(painted) < 1000, painted
