@@ -1,6 +1,6 @@
 """/dashboard: the caller's numbers."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from imagineai_api.dashboard import service as dashboard
 from imagineai_api.dashboard.schemas import CategoryCount, RecentJob, Statistics
@@ -8,6 +8,7 @@ from imagineai_api.database import Reading
 from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
+from imagineai_api.written_json import WrittenJson
 
 router = APIRouter(prefix="/dashboard", tags=["Dashboard"], route_class=gate(Tier.READ))
 
@@ -19,9 +20,9 @@ async def get_statistics(user: SignedIn, reading: Reading) -> Statistics:
 
 
 @router.get("/recent", response_model=list[RecentJob], summary="Get recent activity", responses=errors(401))
-async def get_recent(user: SignedIn, reading: Reading) -> Response:
+async def get_recent(user: SignedIn, reading: Reading) -> WrittenJson:
     """Give the last ten jobs, newest first."""
-    return Response(await dashboard.recent(reading, user.id), media_type="application/json")
+    return WrittenJson(await dashboard.recent(reading, user.id))
 
 
 @router.get("/category-distribution", summary="Get the category distribution", responses=errors(401))

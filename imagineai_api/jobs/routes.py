@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from imagineai_api import request_log
 from imagineai_api.database import Reading, Snapshot, Transaction
@@ -14,6 +14,7 @@ from imagineai_api.jobs import retrying
 from imagineai_api.jobs import service as jobs
 from imagineai_api.jobs.schemas import QUEUED_BATCH, JobList, JobStatus, ProcessingJobResponse
 from imagineai_api.limits import Tier
+from imagineai_api.written_json import WrittenJson
 
 MAX_OFFSET = 2**63 - 1
 BAD_LIMIT = "limit: input should be greater than or equal to 1."
@@ -35,10 +36,10 @@ async def list_jobs(
     status: JobStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
-) -> Response:
+) -> WrittenJson:
     """List the caller's jobs, newest first, without their steps."""
     items, total = await jobs.page(reading, user.id, status=status, limit=limit, offset=offset)
-    return Response(f'{{"items":{items},"total":{total}}}', media_type="application/json")
+    return WrittenJson(f'{{"items":{items},"total":{total}}}')
 
 
 @router.get("/{job_id}", summary="Get a job", responses=errors(401, 404, 422, says=SAYS))

@@ -24,6 +24,7 @@ from imagineai_api.products.schemas import (
     ProductUpdate,
 )
 from imagineai_api.texts import Storable
+from imagineai_api.written_json import WrittenJson
 
 BAD_PAGE = "page: input should be greater than or equal to 1."
 SAYS = {404: products.NO_PRODUCT, 422: bad_id("product_id")}
@@ -48,7 +49,7 @@ async def list_products(
     search: Annotated[Storable | None, Query(max_length=1000)] = None,
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)] = 20,
-) -> Response:
+) -> WrittenJson:
     """List the caller's products, newest first."""
     items, total = await products.page(
         reading,
@@ -60,7 +61,9 @@ async def list_products(
         offset=(page - 1) * page_size,
     )
     pages = math.ceil(total / page_size)
-    return _json(f'{{"items":{items},"total":{total},"page":{page},"page_size":{page_size},"pages":{pages}}}')
+    return WrittenJson(
+        f'{{"items":{items},"total":{total},"page":{page},"page_size":{page_size},"pages":{pages}}}'
+    )
 
 
 @router.post(
@@ -83,9 +86,9 @@ async def create_product(user: SignedIn, transaction: Transaction, product: Prod
     summary="Get a product",
     responses=errors(401, 404, 422, says=SAYS),
 )
-async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> Response:
+async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> WrittenJson:
     """Give one product with its pictures."""
-    return _json(await products.get(reading, user.id, product_id))
+    return WrittenJson(await products.get(reading, user.id, product_id))
 
 
 @router.patch(
@@ -96,10 +99,10 @@ async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> Res
 )
 async def update_product(
     product_id: UUID, user: SignedIn, transaction: Transaction, changes: ProductUpdate
-) -> Response:
+) -> WrittenJson:
     """Change the fields that are sent."""
     fields = changes.model_dump(exclude_unset=True)
-    return _json(await products.change(transaction, user.id, product_id, fields))
+    return WrittenJson(await products.change(transaction, user.id, product_id, fields))
 
 
 @router.delete(
@@ -128,8 +131,3 @@ async def get_product_analysis(
     await products.ensure_owner(reading, user.id, product_id)
     found = await analyses.of_product(reading, user.id, product_id)
     return [AnalysisResultResponse.model_validate(analysis) for analysis in found]
-
-
-def _json(text: str) -> Response:
-    """Answer what PostgreSQL has written down already."""
-    return Response(text, media_type="application/json")
