@@ -4,6 +4,7 @@ Starting Python and importing Prefect takes seconds; a spare has them behind it.
 ends, so each run still has a process of its own.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -26,9 +27,9 @@ LOOK_S = 5.0
 
 def main() -> int:
     """Wait for a run, run it here, and tell its command how it went."""
-    Storage(
-        read_settings()
-    ).close()  # a process's first S3 client takes a second, the next ones nearly nothing
+    # A process's first S3 client takes a second, the next ones nearly nothing.
+    Storage(read_settings()).close()
+    gc.freeze()  # what is imported is no garbage: looking through it would hold up pictures at work
     link = _wait(Path(os.environ[SPARE]))
     _take_order(link)
     over = threading.Event()
