@@ -10,7 +10,7 @@ import pytest
 from tests.learning import drawings
 from training.photos.held_out import HeldOutPhoto
 from training.registry import gate
-from training.registry.comparison import Answers, compare
+from training.registry.comparison import Answers, Comparison, compare
 from training.registry.gate import Measured, reasons_against
 
 RULES = gate.read_rules(Path(__file__).parents[2] / "params.yaml")
@@ -29,6 +29,16 @@ def test_the_floors_hold_whatever_the_champion_does():
     assert "under the floor of 0.5" in against(dataclasses.replace(GOOD, accuracy=0.49))[0]
     assert "calibration error of its answers is 0.110" in against(dataclasses.replace(GOOD, ece=0.11))[0]
     assert "knows none of the labels" in against(dataclasses.replace(GOOD, photos=0))[0]
+
+
+def test_a_small_loss_passes_unless_chance_does_not_explain_it():
+    lost = Comparison(3, 600, 0.89, difference=-0.015, interval=(-0.03, 0.001), worse=0.1)
+    assert against(dataclasses.replace(GOOD, champion=lost)) == []
+    surely = dataclasses.replace(lost, interval=(-0.026, -0.006))
+    assert "not by chance" in against(dataclasses.replace(GOOD, champion=surely))[0]
+    likely_more = dataclasses.replace(surely, worse=0.4)
+    (reason,) = against(dataclasses.replace(GOOD, champion=likely_more))
+    assert "loses more than 0.02" in reason
 
 
 def against(measured):

@@ -192,6 +192,9 @@ def _behind_the_champion(measured: Measured, rules: Rules) -> Iterator[str]:
             f"It may be worse than the champion: {in_words(compared)}, and with a probability of "
             f"{compared.worse:.2f}, over {rules.risk:g}, it loses more than {rules.margin:g}."
         )
+    elif compared is not None and compared.interval[1] < 0:
+        # Within the margin, but a loss for all that; several such promotions would add up.
+        yield f"It is worse than the champion, and not by chance: {in_words(compared)}."
 
 
 def _behind_the_baseline(measured: Measured, rules: Rules) -> Iterator[str]:
