@@ -103,6 +103,7 @@ def test_the_committed_openapi_document_is_the_apps():
 
 def test_no_folder_is_named_after_nothing():
     vague = {"core", "common", "utils", "helpers", "manager", "base"}
-    packages = [p for p in ROOT.glob("*/**/*.py") if ".venv" not in p.parts and "tests" not in p.parts]
+    folders = [folder for folder in ROOT.iterdir() if not folder.name.startswith((".", "tests"))]
+    packages = [path.relative_to(ROOT) for folder in folders for path in folder.rglob("*.py")]
 
     assert not [path for path in packages if vague & {*path.parts, path.stem}]
