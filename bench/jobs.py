@@ -69,9 +69,9 @@ class JobsBench:
         product = await caller.product("Batched")
         uploads = await singles.sustained(caller, product, self._large, self._batch)
         image_ids = [uploaded.image_id for uploaded in uploads]
-        before = self._raw.pictures_per_s(self._large, DISTINCT * 2)
+        before = self._raw.limit(self._large, DISTINCT * 2).per_s
         seen = await batches.run_batch(caller, self._part("prefect"), product, image_ids)
-        after = self._raw.pictures_per_s(self._large, DISTINCT * 2)
+        after = self._raw.limit(self._large, DISTINCT * 2).per_s
         raw = (before + after) / 2
         note = f"{seen.pictures_per_s:.1f}/s of {raw:.1f}/s raw ({before:.1f} before, {after:.1f} after)"
         what = f"batch of {self._batch} at 1600x1200, of the raw loop"

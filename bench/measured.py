@@ -1,13 +1,13 @@
 """One way to serve, measured: as fast as it goes over some connections, and at paces that leave it room."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from bench.asking import Ask, Load, at_a_pace, in_turn
-from bench.raw import RawLoop
+from bench.raw import Limit, RawLoop
 
 CONNECTIONS = (1, 8, 32)
 PACES = (0.5, 0.8)
@@ -39,8 +39,9 @@ class Measured:
         p99_ms: The 99th percentile of it.
         cpu_ms: CPU of all its processes for each request.
         memory_mb: The most memory that its processes had until then.
-        raw_before: The raw loop's pictures a second, before.
-        raw_after: The same, after.
+        raw_before: The raw loop's pictures a second, just before.
+        raw_after: The same, just after: a shared machine changes its speed from one load to the next.
+        raw_cpu_ms: CPU of one picture in the raw loop, the mean of before and after.
         best: Whether its setting is the best of those tried.
     """
 
@@ -56,6 +57,7 @@ class Measured:
     memory_mb: float
     raw_before: float = 0.0
     raw_after: float = 0.0
+    raw_cpu_ms: float = 0.0
     best: bool = False
 
     @property
@@ -73,16 +75,6 @@ class Measured:
         return asdict(self) | {"of_raw": self.of_raw}
 
 
-async def beside_raw(
-    raw: RawLoop, pictures: list[bytes], measure: Callable[[], Awaitable[list[Measured]]]
-) -> list[Measured]:
-    """Measure between two raw loops: a shared machine changes its speed meanwhile."""
-    before = await _raw_per_s(raw, pictures)
-    rows = await measure()
-    after = await _raw_per_s(raw, pictures)
-    return [replace(row, raw_before=before, raw_after=after) for row in rows]
-
-
 class Measuring:
     """Measures one way to serve.
 
@@ -93,15 +85,25 @@ class Measuring:
         processes: What serves.
         ask: Asks it.
         pictures: What is sent.
+        raw: Does the same pictures without a service before and after each load.
     """
 
     def __init__(
-        self, name: str, backend: str, setting: str, processes: Processes, ask: Ask, pictures: Sequence[bytes]
+        self,
+        name: str,
+        backend: str,
+        setting: str,
+        processes: Processes,
+        ask: Ask,
+        pictures: list[bytes],
+        raw: RawLoop,
     ) -> None:
         self._who = name, backend, setting
         self._processes = processes
         self._ask = ask
         self._pictures = pictures
+        self._raw = raw
+        self._limit: Limit | None = None
         self._most_bytes = 0
 
     async def everything(self, requests: int) -> list[Measured]:
@@ -120,6 +122,7 @@ class Measuring:
         return await self._measured(load, requests, asking)
 
     async def _measured(self, load: str, requests: int, asking: Awaitable[Load]) -> Measured:
+        before = self._limit or await self._raw_limit()
         cpu_s = self._processes.cpu_s()
         watching = asyncio.create_task(self._watch_memory())
         seen = await asking
@@ -127,18 +130,30 @@ class Measuring:
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-        memory_mb = self._most_bytes / 1e6
-        row = Measured(*self._who, load, seen.per_s, seen.refused, seen.p50, seen.p99, cpu_ms, memory_mb)
+        after = self._limit = await self._raw_limit()
+        row = Measured(
+            *self._who,
+            load,
+            seen.per_s,
+            seen.refused,
+            seen.p50,
+            seen.p99,
+            cpu_ms,
+            memory_mb=self._most_bytes / 1e6,
+            raw_before=before.per_s,
+            raw_after=after.per_s,
+            raw_cpu_ms=(before.cpu_ms + after.cpu_ms) / 2,
+        )
         what = ", ".join(word for word in (*self._who, load) if word)
-        print(f"{what}: {row.per_s:.1f}/s, p99 {row.p99_ms:.0f} ms, CPU {cpu_ms:.0f} ms", flush=True)  # noqa: T201
+        rates = f"{row.per_s:.1f}/s of {row.raw_per_s:.1f}/s raw, p99 {row.p99_ms:.0f} ms"
+        print(f"{what}: {rates}, CPU {cpu_ms:.0f} ms of {row.raw_cpu_ms:.0f} ms raw", flush=True)  # noqa: T201
         return row
+
+    async def _raw_limit(self) -> Limit:
+        # In a thread, so that connections which the service closes meanwhile are seen to be closed.
+        return await asyncio.to_thread(self._raw.limit, self._pictures, len(self._pictures))
 
     async def _watch_memory(self) -> None:
         while True:
             self._most_bytes = max(self._most_bytes, await asyncio.to_thread(self._processes.memory_bytes))
             await asyncio.sleep(MEMORY_EVERY_S)
-
-
-async def _raw_per_s(raw: RawLoop, pictures: list[bytes]) -> float:
-    # In a thread, so that connections which the service closes meanwhile are seen to be closed.
-    return await asyncio.to_thread(raw.pictures_per_s, pictures, 2 * len(pictures))

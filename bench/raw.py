@@ -1,6 +1,7 @@
 """The work itself, without a service: decode and forward pass, on every core."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import cycle, islice
 from os import cpu_count
 from pathlib import Path
@@ -9,6 +10,19 @@ from time import perf_counter, process_time
 from bench.bundle import BUNDLE
 from imagineai_vision import picture
 from imagineai_vision.engine import Engine
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a machine can do.
+
+    Attributes:
+        per_s: Pictures in a second.
+        cpu_ms: CPU of one in ms. Alone on its machine a picture takes less: cores share caches and units.
+    """
+
+    per_s: float
+    cpu_ms: float
 
 
 class RawLoop:
@@ -23,18 +37,11 @@ class RawLoop:
         taken = sorted(self._timed([picture_file], 1) for _ in range(times))
         return taken[len(taken) // 2]
 
-    def pictures_per_s(self, pictures: list[bytes], count: int) -> float:
-        """Give how many pictures all cores do in a second."""
-        return count / self._timed(list(islice(cycle(pictures), count)), self._cores)
-
-    def cpu_ms(self, pictures: list[bytes]) -> float:
-        """Give the CPU time of one picture, in ms, every core being busy as it is under a service's load.
-
-        Alone on its core a picture takes less: two that share a core's caches and units slow each other down.
-        """
-        began = process_time()
-        self._timed(pictures, self._cores)
-        return (process_time() - began) / len(pictures) * 1e3
+    def limit(self, pictures: list[bytes], count: int) -> Limit:
+        """Do so many pictures on all cores."""
+        cpu_s = process_time()
+        taken_s = self._timed(list(islice(cycle(pictures), count)), self._cores)
+        return Limit(count / taken_s, (process_time() - cpu_s) / count * 1e3)
 
     def _timed(self, pictures: list[bytes], threads: int) -> float:
         with ThreadPoolExecutor(threads) as pool:

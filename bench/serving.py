@@ -7,7 +7,7 @@ from time import perf_counter
 from bench.asking import Ask, in_turn, sending_forms
 from bench.caller import Caller
 from bench.cold import cold_start_s
-from bench.measured import CONNECTIONS, PACES, Measured, Measuring, beside_raw
+from bench.measured import CONNECTIONS, PACES, Measured, Measuring
 from bench.pictures import jpegs
 from bench.platform import Platform
 from bench.processes import Part, Parts
@@ -58,11 +58,8 @@ class ServingBench:
     async def _beside_the_raw_loop(self, ask: Ask) -> None:
         """Ask as fast as it goes, then at paces."""
         processes = Parts(*(Part(self._platform.home, name) for name in PARTS))
-        measuring = Measuring(NAME, "onnx", "", processes, ask, self.pictures)
-        raw_ms = await asyncio.to_thread(self._raw.cpu_ms, self.pictures)
-        self.measured = await beside_raw(
-            self._raw, self.pictures, lambda: measuring.everything(self._requests)
-        )
+        measuring = Measuring(NAME, "onnx", "", processes, ask, self.pictures, self._raw)
+        self.measured = await measuring.everything(self._requests)
         closed, paced = self.measured[: len(CONNECTIONS)], self.measured[len(CONNECTIONS) :]
         for connections, seen in zip(CONNECTIONS, closed, strict=True):
             must, goal = (0.75, 0.92) if connections > 1 else (None, None)
@@ -70,16 +67,16 @@ class ServingBench:
             note = f"{rates}, {seen.refused} refused, p50 {seen.p50_ms:.0f} ms"
             what = f"analyze over {seen.load}, of the raw loop"
             self._add(Row(what, seen.of_raw, "", must, goal, more_is_better=True, note=note))
-        self._at_the_last(seen, connections, raw_ms)
+        self._at_the_last(seen, connections)
         for pace, seen in zip(PACES, paced, strict=True):
             note = f"{closed[-1].per_s * pace:.1f}/s; {seen.refused} refused"
             self._add(Row(f"p50 at {seen.load}", seen.p50_ms, "ms", note=note))
             self._add(Row(f"p99 at {seen.load}", seen.p99_ms, "ms", note=note))
 
-    def _at_the_last(self, seen: Measured, connections: int, raw_ms: float) -> None:
-        note = f"{seen.cpu_ms:.1f} ms in {', '.join(PARTS)}; raw {raw_ms:.1f} ms"
+    def _at_the_last(self, seen: Measured, connections: int) -> None:
+        note = f"{seen.cpu_ms:.1f} ms in {', '.join(PARTS)}; raw {seen.raw_cpu_ms:.1f} ms"
         what = "its CPU a request at the last, of raw"
-        self._add(Row(what, seen.cpu_ms / raw_ms, "x", 1.15, 1.05, note=note))
+        self._add(Row(what, seen.cpu_ms / seen.raw_cpu_ms, "x", 1.15, 1.05, note=note))
         share_ms = connections / seen.per_s * 1e3
         note = f"p99 {seen.p99_ms:.0f} ms, fair share {share_ms:.0f} ms"
         self._add(Row("its p99, of a fair share", seen.p99_ms / share_ms, "x", 1.4, 1.2, note=note))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from bench.asking import in_turn, sending_forms
-from bench.measured import CONNECTIONS, Measured, Measuring, beside_raw
+from bench.measured import CONNECTIONS, Measured, Measuring
 from bench.peers.process import PeerError, absent, running
 from bench.peers.settings import BACKENDS, SERVERS, Peer, Setting
 from bench.raw import RawLoop
@@ -52,15 +52,12 @@ class Comparison:
         return [row for row in found if row is not None]
 
     async def _measure(self, peer: Peer, backend: str) -> None:
-        async def measure() -> list[Measured]:
-            tried = [await self._tried(peer, backend, setting) for setting in peer.settings]
-            best = max(range(len(tried)), key=lambda index: tried[index].per_s)
-            tried[best] = replace(tried[best], best=True)
-            return tried + await self._served(peer, backend, peer.settings[best])
-
-        seen = await beside_raw(self._raw, self._pictures, measure)
-        self.tried += seen[: len(peer.settings)]
-        self.served += seen[len(peer.settings) :]
+        tried = [await self._tried(peer, backend, setting) for setting in peer.settings]
+        best = max(range(len(tried)), key=lambda index: tried[index].of_raw)
+        tried[best] = replace(tried[best], best=True)
+        served = await self._served(peer, backend, peer.settings[best])
+        self.tried += tried
+        self.served += served
 
     async def _tried(self, peer: Peer, backend: str, setting: Setting) -> Measured:
         async with self._measuring(peer, backend, setting) as measuring:
@@ -76,7 +73,7 @@ class Comparison:
             async with sending_forms(server.address) as ask:
                 await in_turn(ask, self._pictures, MOST, WARM)
                 who = peer.name, backend, str(setting)
-                yield Measuring(*who, server.processes, ask, self._pictures)
+                yield Measuring(*who, server.processes, ask, self._pictures, self._raw)
 
 
 def against(service: Sequence[Measured], served: Sequence[Measured], backend: str) -> Row | None:
