@@ -2,16 +2,17 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
+from statistics import median
 from time import perf_counter
 
 from bench.asking import Ask, in_turn, sending_forms
 from bench.caller import Caller
-from bench.cold import cold_start_s
 from bench.measured import CONNECTIONS, PACES, Measured, Measuring
 from bench.pictures import jpegs
 from bench.platform import Platform
 from bench.processes import Part, Parts
 from bench.raw import RawLoop
+from bench.replica import replica
 from bench.report import Row, p99
 
 SIDE = 800, 600
@@ -19,6 +20,9 @@ DISTINCT = 60
 PARTS = ("api", "postgres", "redis")
 """What a request costs CPU in: nothing of it reaches S3, Prefect or MLflow."""
 READS = 200
+STARTS = 3
+SLOTS = (1, 2, 4)
+"""How many pictures a replica computes at once; the raw loop does as many as there are cores."""
 NAME = "this service"
 
 
@@ -47,13 +51,36 @@ class ServingBench:
             await in_turn(ask, self.pictures, 2, 20)
             await self._beside_the_raw_loop(ask)
             await self._reads(caller, ask)
-            cold_s = await cold_start_s(self._platform, caller.token, self.pictures[0])
-            self._add(Row("cold start of a replica, to its first answer", cold_s, "s", 5, 2))
+            await self._cold_start(caller.token)
+            for slots in SLOTS:
+                await self._with_slots(slots, caller.token)
         return self.rows
 
-    def _analyzing(self, token: str) -> AbstractAsyncContextManager[Ask]:
-        address = f"{self._platform.url}/api/v1/analyze"
+    def _analyzing(self, token: str, url: str = "") -> AbstractAsyncContextManager[Ask]:
+        address = f"{url or self._platform.url}/api/v1/analyze"
         return sending_forms(address, {"Authorization": f"Bearer {token}"})
+
+    async def _cold_start(self, token: str) -> None:
+        """Start replicas one after the other, each to its first answer."""
+        taken = []
+        for _ in range(STARTS):
+            async with replica(self._platform, token, self.pictures[0]) as started:
+                taken.append(started.started_s)
+        self._add(Row("cold start of a replica, to its first answer", median(taken), "s", 5, 2))
+
+    async def _with_slots(self, slots: int, token: str) -> None:
+        """Ask a replica that computes so many pictures at once."""
+        settings = {"INFERENCE_SLOTS": str(slots)}
+        async with (
+            replica(self._platform, token, self.pictures[0], **settings) as started,
+            self._analyzing(token, started.url) as ask,
+        ):
+            await in_turn(ask, self.pictures, 2, 20)
+            said = f"{slots} slot{'s' if slots > 1 else ''}"
+            measuring = Measuring(NAME, "onnx", said, started.processes, ask, self.pictures, self._raw)
+            seen = await measuring.closed(max(CONNECTIONS), self._requests)
+        note = f"{seen.per_s:.1f}/s of {seen.raw_per_s:.1f}/s raw, CPU {seen.cpu_ms:.0f} ms in the replica"
+        self._add(Row(f"analyze with {said}, of the raw loop", seen.of_raw, "", note=note))
 
     async def _beside_the_raw_loop(self, ask: Ask) -> None:
         """Ask as fast as it goes, then at paces."""
