@@ -16,7 +16,7 @@ from imagineai_api.exports.writers import MEDIA_TYPES, WRITERS, Format, Writer
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
 
-OTHER = "format: input should be 'csv', 'jsonl' or 'parquet'."
+OTHER = "table: input should be 'products', 'analyses' or 'defects'."
 BEGINNINGS = {
     Format.CSV: f"product_id,title,images\r\n{PRODUCT_ID},Blue mug,2\r\n",
     Format.JSONL: f'{{"product_id": "{PRODUCT_ID}", "title": "Blue mug", "images": 2}}\n',
