@@ -12,7 +12,7 @@ from time import perf_counter
 
 import httpx
 
-from bench.platform import Platform, free_ports
+from bench.platform import ROOMY, Platform, free_ports
 from bench.processes import MARK, Part
 
 LOOK_S = 0.02
@@ -47,7 +47,7 @@ async def replica(platform: Platform, token: str, picture: bytes, **settings: st
     """
     port = free_ports()
     ports = {"API_PORT": str(port), "INFERENCE_PORT": str(port + 1)}
-    env = {**os.environ, **platform.env, **ports, **settings, MARK: f"{platform.home}:{NAME}"}
+    env = {**os.environ, **ROOMY, **platform.env, **ports, **settings, MARK: f"{platform.home}:{NAME}"}
     log, url = platform.home / "logs" / f"{NAME}.log", f"http://127.0.0.1:{port}"
     began = perf_counter()
     with log.open("a") as said:
