@@ -20,8 +20,12 @@ INSERT INTO products (id, user_id, title)
 SELECT gen_random_uuid(), %s, 'Number ' || n FROM generate_series(1, %s) n
 """
 WITHOUT = """
-DELETE FROM extracted_attributes USING analyses
-WHERE analysis_id = analyses.id AND product_image_id = %(image)s
+WITH seen AS (
+    SELECT id FROM analyses WHERE product_image_id = %(image)s
+), no_attributes AS (
+    DELETE FROM extracted_attributes USING seen WHERE analysis_id = seen.id
+)
+DELETE FROM detected_defects USING seen WHERE analysis_id = seen.id
 """
 FOUND = """
 WITH found AS (
