@@ -1,10 +1,12 @@
 """The platform that the tests share: real services, started once, stopped even when tests fail."""
 
 import os
+import uuid
 
 import pytest
 
 from tests import platforms, sharing
+from tests.receiver import Receiver
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of one training wait for each other: beside another worker's load that takes most of its time.
@@ -32,3 +34,17 @@ def platform(tmp_path_factory):
         home, **platforms.ROOMY, **platforms.CALLS_BACK, **platforms.given_services()
     ) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def receiver():
+    """Whom webhooks call."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def path():
+    """A path of the receiver that no other test's calls lead to."""
+    return f"/{uuid.uuid4().hex}"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.contract.wire import at_once, eventually
-from tests.receiver import Receiver
 
 UNKNOWN = str(uuid.uuid4())
 FIELDS = {
@@ -38,19 +37,6 @@ ODD_URLS = {
     "a host too long": f"https://{'a.' * 150}example/",
     "empty": "",
 }
-
-
-@pytest.fixture(scope="module")
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def path():
-    """A path that no other test's calls lead to."""
-    return f"/{uuid.uuid4().hex}"
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from imagineai_api.webhook_tables import Webhook, WebhookDelivery
 from imagineai_api.webhooks import addresses, queue, service
 from imagineai_api.webhooks.addresses import Addresses, is_public
 from imagineai_api.webhooks.sender import Sender
-from tests.receiver import Receiver
 
 REFUSED = [
     "127.0.0.1",
@@ -79,18 +78,6 @@ LEAD_HERE = [
     "http://[::ffff:7f00:1]:{port}/",
 ]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%webhook%'"
-
-
-@pytest.fixture(scope="module")
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def path():
-    return f"/{uuid4().hex}"
 
 
 @pytest.fixture
