@@ -10,6 +10,7 @@ import psutil
 
 from tests import platforms
 from tests.faults import processes
+from tests.system import outages
 
 PARTS = ("api", "prefect", "postgres", "redis", "s3", "mlflow", "interactive", "batch")
 RUNS = {"a shift": "interactive", "a batch's run": "batch"}
@@ -46,7 +47,7 @@ class Chaos:
         if way == "killed":
             processes.kill(*found)
         else:
-            with processes.stopped(*found):
+            with outages.paused(*found):
                 threading.Event().wait(stopped_s)
 
     def _find(self, target):

@@ -8,7 +8,6 @@ import psutil
 from tests import platforms
 from tests.contract.wire import eventually
 from tests.faults import invariants
-from tests.system import outages
 from tests.system.callers import ready
 
 WHOLE_WITHIN_S = 180
@@ -83,18 +82,6 @@ def whole_again(platform):
             return False
 
     platforms.until(is_whole, "every check ok", WHOLE_WITHIN_S)
-
-
-@contextlib.contextmanager
-def stopped(*processes):
-    """Keep processes from doing anything, as a machine that is paused does."""
-    suspended = [each for process in processes for each in outages.suspend(process)]
-    try:
-        yield
-    finally:
-        for process in suspended:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tests import platforms
 from tests.contract.wire import eventually
 from tests.faults import invariants, processes
 from tests.faults.conftest import SHORT
+from tests.system import outages
 from tests.system.callers import Watcher
 
 HERE = Path(__file__).parent
@@ -110,8 +111,8 @@ def test_what_one_holds_for_longer_than_a_lease_is_not_taken_by_the_other(
 ):
     holding, other = (usual, ahead) if holder == "usual" else (ahead, usual)
     with contextlib.ExitStack() as held:
-        with processes.stopped(other[0]):
-            with processes.stopped(holding[0]):
+        with outages.paused(other[0]):
+            with outages.paused(holding[0]):
                 job_id = callers.accept()["job_id"]
                 claimed = held.enter_context(processes.in_hand(platform, database, [job_id]))
             claimed(1)
@@ -125,7 +126,7 @@ def test_what_one_holds_for_longer_than_a_lease_is_not_taken_by_the_other(
 
 
 def test_the_time_of_an_event_is_the_databases(callers, usual, ahead):
-    with processes.stopped(usual[0]):
+    with outages.paused(usual[0]):
         job_id = callers.accept()["job_id"]
         watcher = Watcher(callers.user, job_id)
         watcher.expect_one_end()

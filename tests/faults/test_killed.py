@@ -40,7 +40,7 @@ def attempts(database, *job_ids):
 
 def test_pictures_in_the_hands_of_a_killed_shift_go_to_the_next(platform, callers, database):
     shift = processes.the_shift(platform, database)
-    with processes.stopped(shift):
+    with outages.paused(shift):
         jobs = [callers.accept()["job_id"] for _ in range(AT_ONCE)]
         watchers = [Watcher(callers.user, job) for job in jobs]
         with processes.in_hand(platform, database, jobs) as claimed:
@@ -56,7 +56,7 @@ def test_pictures_in_the_hands_of_a_killed_shift_go_to_the_next(platform, caller
 
 @pytest.mark.timeout(600, func_only=True)
 def test_a_picture_that_kills_its_process_fails_after_three_attempts_and_alone(platform, callers, database):
-    with processes.stopped(processes.the_shift(platform, database)):
+    with outages.paused(processes.the_shift(platform, database)):
         deadly, *beside = [callers.user.upload(callers.product) for _ in range(AT_ONCE)]
         watcher = Watcher(callers.user, deadly["job_id"])
         for _ in range(3):
@@ -117,7 +117,7 @@ def test_what_was_answered_just_before_the_api_is_killed_is_completed(platform, 
 
 def test_an_upload_whose_commit_was_the_apis_last_act_is_completed(platform, callers, database):
     shift = processes.the_shift(platform, database)
-    with processes.stopped(shift), ThreadPoolExecutor(1) as pool:
+    with outages.paused(shift), ThreadPoolExecutor(1) as pool:
         answer = pool.submit(callers.user.send, callers.product, small_photo())
         (job_id,) = eventually(lambda: database.execute(JOB, [callers.product]).fetchone(), bool)
         processes.kill_part(platform, "api")

@@ -13,15 +13,20 @@ STOP_SIGNALS = {"postgres": signal.SIGINT}
 
 
 @contextlib.contextmanager
-def frozen(home, part):
-    """The part is there and takes connections, but does nothing until the block is left."""
-    suspended = suspend(psutil.Process(platforms.pid(home, part)))
+def paused(*processes):
+    """Keep processes from doing anything, as a machine that is paused does."""
+    suspended = [each for process in processes for each in suspend(process)]
     try:
         yield
     finally:
         for process in suspended:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+def frozen(home, part):
+    """The part is there and takes connections, but does nothing until the block is left."""
+    return paused(psutil.Process(platforms.pid(home, part)))
 
 
 @contextlib.contextmanager
