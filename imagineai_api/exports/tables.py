@@ -29,6 +29,7 @@ class Exported(StrEnum):
     DEFECTS = "defects"
 
 
+@cache
 def column_types(table: Exported) -> dict[str, TypeEngine[Any]]:
     """The table's columns in their order, and what each holds."""
     return {name: column.type for name, column in _columns(table).items()}
