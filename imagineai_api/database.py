@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagineai_api.bounded_connection import BoundedConnection
+from imagineai_api.direct_reads import DirectReads
 from imagineai_api.errors import Contended, DatabaseAway
 from imagineai_api.settings import Settings
 
@@ -49,6 +50,9 @@ ANSWER_MARGIN_S = 2.0
 class Database:
     """The service's connections to PostgreSQL.
 
+    Attributes:
+        direct: For prepared statements that only read, at the least cost.
+
     Raises:
         DatabaseAway: From every method, where PostgreSQL cannot be reached or gives no connection in time.
     """
@@ -65,6 +69,7 @@ class Database:
             connect_args={**_connect_args(settings), "async_creator_fn": self._open},
         )
         _probe_the_silent(self._engine.sync_engine)
+        self.direct = DirectReads(self._engine, settings.database_connection_timeout_s)
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -166,6 +171,11 @@ async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+async def _direct(request: Request) -> DirectReads:
+    direct: DirectReads = request.app.state.database.direct
+    return direct
+
+
 async def _snapshot(request: Request) -> AsyncIterator[AsyncConnection]:
     async with request.app.state.database.snapshot() as connection:
         yield connection
@@ -174,6 +184,7 @@ async def _snapshot(request: Request) -> AsyncIterator[AsyncConnection]:
 # scope="function": the commit comes before the answer, so that no 201 is sent for a row that is lost.
 Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
 Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+Direct = Annotated[DirectReads, Depends(_direct)]
 Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
 
 

@@ -106,8 +106,7 @@ async def user_of_token(connection: HTTPConnection, token: str) -> CurrentUser:
     """
     state = connection.app.state
     claims = state.tokens.read(token, "access")
-    async with state.database.reading() as reading:
-        row = (await ACTIVE_USER.execute(reading, user_id=claims.user_id)).one_or_none()
+    row = (await ACTIVE_USER.execute(state.database.direct, user_id=claims.user_id)).one_or_none()
     if row is None:
         raise Unauthorized
     return CurrentUser(*tuple(row))

@@ -1,18 +1,24 @@
 """Statements that are compiled once, and rows that PostgreSQL itself writes down as JSON."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, CursorResult, DateTime, Select, Text, cast, func, literal_column
+from sqlalchemy import ColumnElement, DateTime, Result, Select, Text, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 UTC: ColumnElement[str] = literal_column("'UTC'")
 AS_PYDANTIC_DOES: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'""")
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+
+class Executes(Protocol):
+    """What executes a statement in the driver's words: SQLAlchemy's connection, or ``DirectReads``."""
+
+    async def exec_driver_sql(self, statement: str, parameters: dict[str, Any], /) -> Result[Any]:
+        """Execute it, and give its rows."""
 
 
 class Prepared:
@@ -26,7 +32,7 @@ class Prepared:
         compiled = statement.compile(dialect=DIALECT)
         self._sql, self._fixed = str(compiled), compiled.params
 
-    async def execute(self, connection: AsyncConnection, **values: object) -> CursorResult[Any]:
+    async def execute(self, connection: Executes, **values: object) -> Result[Any]:
         """Execute it; values come as the driver gives them."""
         return await connection.exec_driver_sql(self._sql, {**self._fixed, **values})
 

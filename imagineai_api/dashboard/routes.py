@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from imagineai_api.dashboard import service as dashboard
 from imagineai_api.dashboard.schemas import CategoryCount, RecentJob, Statistics
-from imagineai_api.database import Reading
+from imagineai_api.database import Direct
 from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
@@ -14,19 +14,19 @@ router = APIRouter(prefix="/dashboard", tags=["Dashboard"], route_class=gate(Tie
 
 
 @router.get("/stats", summary="Get statistics", responses=errors(401))
-async def get_statistics(user: SignedIn, reading: Reading) -> Statistics:
+async def get_statistics(user: SignedIn, direct: Direct) -> Statistics:
     """Give totals over all that the caller owns."""
-    return Statistics.model_validate(dict(await dashboard.statistics(reading, user.id)))
+    return Statistics.model_validate(dict(await dashboard.statistics(direct, user.id)))
 
 
 @router.get("/recent", response_model=list[RecentJob], summary="Get recent activity", responses=errors(401))
-async def get_recent(user: SignedIn, reading: Reading) -> WrittenJson:
+async def get_recent(user: SignedIn, direct: Direct) -> WrittenJson:
     """Give the last ten jobs, newest first."""
-    return WrittenJson(await dashboard.recent(reading, user.id))
+    return WrittenJson(await dashboard.recent(direct, user.id))
 
 
 @router.get("/category-distribution", summary="Get the category distribution", responses=errors(401))
-async def get_category_distribution(user: SignedIn, reading: Reading) -> list[CategoryCount]:
+async def get_category_distribution(user: SignedIn, direct: Direct) -> list[CategoryCount]:
     """Count products by category, largest first."""
-    rows = await dashboard.category_distribution(reading, user.id)
+    rows = await dashboard.category_distribution(direct, user.id)
     return [CategoryCount.model_validate(dict(row)) for row in rows]

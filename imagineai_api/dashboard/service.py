@@ -5,13 +5,12 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, any_, func, literal_column
 from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import ownership
 from imagineai_api.jobs import endings
 from imagineai_api.jobs import service as jobs
 from imagineai_api.ownership import WHOEVER_ASKS
-from imagineai_api.statements import Prepared, total
+from imagineai_api.statements import Executes, Prepared, total
 from imagineai_api.tables import Job, Tally
 
 RECENT = 10
@@ -39,16 +38,16 @@ CATEGORIES = Prepared(
 )
 
 
-async def statistics(connection: AsyncConnection, user_id: UUID) -> RowMapping:
+async def statistics(connection: Executes, user_id: UUID) -> RowMapping:
     """Give a user's numbers: by the tallies, which are few however much there is."""
     return (await STATISTICS.execute(connection, user_id=user_id)).mappings().one()
 
 
-async def recent(connection: AsyncConnection, user_id: UUID) -> str:
+async def recent(connection: Executes, user_id: UUID) -> str:
     """List the last ten jobs, newest first, as JSON."""
     return await jobs.recent(connection, user_id, RECENT)
 
 
-async def category_distribution(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
+async def category_distribution(connection: Executes, user_id: UUID) -> Sequence[RowMapping]:
     """Count products by category, largest first; products without one are left out."""
     return (await CATEGORIES.execute(connection, user_id=user_id)).mappings().all()

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from imagineai_api import request_log
-from imagineai_api.database import Reading, Snapshot, Transaction
+from imagineai_api.database import Direct, Snapshot, Transaction
 from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
@@ -32,13 +32,13 @@ computing = APIRouter(route_class=gate(Tier.ANALYSIS))
 )
 async def list_jobs(
     user: SignedIn,
-    reading: Reading,
+    direct: Direct,
     status: JobStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
 ) -> WrittenJson:
     """List the caller's jobs, newest first, without their steps."""
-    items, total = await jobs.page(reading, user.id, status=status, limit=limit, offset=offset)
+    items, total = await jobs.page(direct, user.id, status=status, limit=limit, offset=offset)
     return WrittenJson(f'{{"items":{items},"total":{total}}}')
 
 

@@ -13,7 +13,7 @@ from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
 from imagineai_api.ownership import WHOEVER_ASKS
-from imagineai_api.statements import Prepared, as_json, as_list, as_text, total
+from imagineai_api.statements import Executes, Prepared, as_json, as_list, as_text, total
 from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product, Tally
 
 NO_JOB = "There is no such job."
@@ -86,7 +86,7 @@ async def get(connection: AsyncConnection, user_id: UUID, job_id: UUID) -> dict[
 
 
 async def page(
-    connection: AsyncConnection, user_id: UUID, *, status: str | None, limit: int, offset: int
+    connection: Executes, user_id: UUID, *, status: str | None, limit: int, offset: int
 ) -> tuple[str, int]:
     """List a user's jobs, newest first, without their steps, as JSON; also say how many there are in all."""
     asked = {} if status is None else {"status": status}
@@ -97,7 +97,7 @@ async def page(
     return row.items, row.total
 
 
-async def recent(connection: AsyncConnection, user_id: UUID, limit: int) -> str:
+async def recent(connection: Executes, user_id: UUID, limit: int) -> str:
     """Give what little the dashboard shows of a user's last jobs, newest first, as JSON."""
     found = await _recent().execute(connection, user_id=user_id, limit=limit)
     return str(found.scalar_one())

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from imagineai_api import events
 from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.schemas import AnalysisResultResponse
-from imagineai_api.database import Reading, Transaction
+from imagineai_api.database import Direct, Reading, Transaction
 from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
@@ -43,7 +43,7 @@ router = APIRouter(prefix="/products", tags=["Products"], route_class=gate(Tier.
 )
 async def list_products(
     user: SignedIn,
-    reading: Reading,
+    direct: Direct,
     category: Annotated[Storable | None, Query(max_length=100)] = None,
     status: ProductStatus | None = None,
     search: Annotated[Storable | None, Query(max_length=1000)] = None,
@@ -52,7 +52,7 @@ async def list_products(
 ) -> WrittenJson:
     """List the caller's products, newest first."""
     items, total = await products.page(
-        reading,
+        direct,
         user.id,
         category=category,
         status=status,
@@ -86,9 +86,9 @@ async def create_product(user: SignedIn, transaction: Transaction, product: Prod
     summary="Get a product",
     responses=errors(401, 404, 422, says=SAYS),
 )
-async def get_product(product_id: UUID, user: SignedIn, reading: Reading) -> WrittenJson:
+async def get_product(product_id: UUID, user: SignedIn, direct: Direct) -> WrittenJson:
     """Give one product with its pictures."""
-    return WrittenJson(await products.get(reading, user.id, product_id))
+    return WrittenJson(await products.get(direct, user.id, product_id))
 
 
 @router.patch(

@@ -16,7 +16,7 @@ from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import service as jobs
 from imagineai_api.ownership import WHOEVER_ASKS
-from imagineai_api.statements import Prepared, as_json, as_list, as_text, total
+from imagineai_api.statements import Executes, Prepared, as_json, as_list, as_text, total
 from imagineai_api.tables import Product, ProductImage, Tally
 
 NO_PRODUCT = "There is no such product."
@@ -61,7 +61,7 @@ async def create(connection: AsyncConnection, user_id: UUID, fields: dict[str, A
     return {**row, "images": []}
 
 
-async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> str:
+async def get(connection: Executes, user_id: UUID, product_id: UUID) -> str:
     """Read one of a user's products with its pictures, as JSON.
 
     Raises:
@@ -75,7 +75,7 @@ async def get(connection: AsyncConnection, user_id: UUID, product_id: UUID) -> s
 
 
 async def page(
-    connection: AsyncConnection,
+    connection: Executes,
     user_id: UUID,
     *,
     category: str | None,

@@ -5,10 +5,9 @@ import uuid
 from collections import defaultdict
 
 import httpx
+import psycopg
 import pytest
 import uvicorn
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from imagineai_api import request_log
 from imagineai_api.app import create_app
@@ -87,8 +86,11 @@ SELECT count(*) FROM new_images
 class Counted:
     """The service in this process, and what it asked PostgreSQL for each request.
 
-    Background work has no request's id, so it is not counted; neither are BEGIN, COMMIT and pings.
+    They are counted where the driver gets them, whoever sends them. Background work has no request's id, so it
+    is not counted; neither are BEGIN, COMMIT and pings.
     """
+
+    PING = ";"
 
     def __init__(self):
         self.statements = defaultdict(list)
@@ -101,7 +103,15 @@ class Counted:
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self):
-        event.listen(Engine, "before_cursor_execute", self._note)
+        execute = psycopg.AsyncCursor.execute
+
+        async def noted(cursor, query, *arguments, **options):
+            if query != self.PING:
+                self.statements[request_log.request_id.get()].append(query)
+            return await execute(cursor, query, *arguments, **options)
+
+        self._patched = pytest.MonkeyPatch()
+        self._patched.setattr(psycopg.AsyncCursor, "execute", noted)
         self._thread.start()
         eventually(lambda: self._server.started, bool)
         return self
@@ -109,12 +119,9 @@ class Counted:
     def __exit__(self, *_):
         self._server.should_exit = True
         self._thread.join(40)
-        event.remove(Engine, "before_cursor_execute", self._note)
+        self._patched.undo()
         self._app.state.models.close()
         assert not self._thread.is_alive(), "the service did not end"
-
-    def _note(self, connection, cursor, statement, parameters, context, executemany):
-        self.statements[request_log.request_id.get()].append(statement)
 
     def of(self, path, query, headers):
         """Call and give the answer with its statements."""
