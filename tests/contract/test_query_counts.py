@@ -86,8 +86,8 @@ SELECT count(*) FROM new_images
 class Counted:
     """The service in this process, and what it asked PostgreSQL for each request.
 
-    They are counted where the driver gets them, whoever sends them. Background work has no request's id, so it
-    is not counted; neither are BEGIN, COMMIT and pings.
+    They are counted where the driver gets them, whoever sends them. Background work has no request's id, so
+    it is not counted; neither are BEGIN, COMMIT and pings.
     """
 
     PING = ";"
