@@ -1,0 +1,3 @@
+-- Beside the service's own; executed once, when PostgreSQL's volume is empty.
+CREATE DATABASE mlflow;
+CREATE DATABASE prefect;
