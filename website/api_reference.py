@@ -1,8 +1,8 @@
-"""Pages made from the OpenAPI document: one for each section of the API, and one for what bodies are made of."""
+"""Pages made from the OpenAPI document: one for each section of the API, one for what bodies are made of."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,9 @@ Json = dict[str, Any]
 
 FOLDER = Path("reference/api")
 BODIES = FOLDER / "bodies.md"
-OPEN = "nobody has to be logged in"
 INTRODUCTION = """# The API
 
-Made from the service's OpenAPI document ([openapi.json](../../files/docs/openapi.json)), which a running service in
+Made from the service's OpenAPI document ([openapi.json](../../files/docs/openapi.json)), which a service in
 development shows at `/docs`, to be tried out. What is promised beyond it, and the test of each promise:
 [the contract](../../contract.md). Events come over the WebSocket, which OpenAPI cannot describe:
 [live events](../../live.md).
@@ -42,8 +41,9 @@ def _index(sections: dict[str, list[tuple[str, str, Json]]]) -> str:
         for tag, routes in sections.items()
         for method, path, operation in routes
     ]
-    names = "\n".join([*(_slug(tag) for tag in sections), BODIES.stem])
-    return f"{INTRODUCTION}{_table(('route', 'what it does'), rows)}\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
+    names = [*(_slug(tag) for tag in sections), BODIES.stem]
+    tree = "\n".join(["```{toctree}", ":hidden:", "", *names, "```", ""])
+    return f"{INTRODUCTION}{_table(('route', 'what it does'), rows)}\n{tree}"
 
 
 def _section(tag: str, routes: list[tuple[str, str, Json]]) -> str:
@@ -54,18 +54,20 @@ def _route(method: str, path: str, operation: Json) -> Iterator[str]:
     """One route: what it does, what it takes, what it answers, what it refuses."""
     yield f"## {operation['summary']}\n\n`{method} {path}`\n\n{operation['description']}"
     if not operation.get("security"):
-        yield f"\nIt asks for no token: {OPEN}."
+        yield "\nIt asks for no token."
     if parameters := operation.get("parameters"):
-        rows = [_field(one["name"], one["schema"], required=one.get("required", False), where=one["in"])
-                for one in parameters]  # fmt: skip
+        rows = [
+            _field(one["name"], one["schema"], required=one.get("required", False), where=one["in"])
+            for one in parameters
+        ]
         yield "\n**Parameters**\n\n" + _table(("name", "in", "type", "", "says"), rows)
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         yield from _body(kind, content)
-    good = {status: answer for status, answer in operation["responses"].items() if status < "400"}
-    for status, answer in good.items():
-        yield from _answer(status, answer)
-    refused = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
-    yield "\n**Errors**\n\n" + _table(("status", "when", "for example"), map(_error, *zip(*refused.items(), strict=True)))
+    for status, answer in operation["responses"].items():
+        if status < "400":
+            yield from _answer(status, answer)
+    errors = [_error(*answer) for answer in operation["responses"].items() if answer[0] >= "400"]
+    yield "\n**Errors**\n\n" + _table(("status", "when", "for example"), errors)
 
 
 def _body(kind: str, content: Json) -> Iterator[str]:
@@ -76,33 +78,28 @@ def _body(kind: str, content: Json) -> Iterator[str]:
         yield f"\n**Body**, `{kind}`\n\n" + _fields(schema)
     else:
         yield f"\n**Body**, `{kind}`: the bytes of the picture\n"
-    yield from _example(kind, content)
+    yield from _example(content)
 
 
 def _answer(status: str, answer: Json) -> Iterator[str]:
     if not answer.get("content"):
         yield f"\n**Answer** {status}, without a body\n"
     for kind, content in answer.get("content", {}).items():
-        what = _type(content["schema"]) if content.get("schema") else ""
-        yield f"\n**Answer** {status}, `{kind}`: {what}\n"
-        yield from _example(kind, content)
+        yield f"\n**Answer** {status}, `{kind}`: {_type(content['schema'])}\n"
+        yield from _example(content)
 
 
-def _example(kind: str, content: Json) -> Iterator[str]:
-    example = content.get("example", next(iter(content.get("examples", {}).values()), {}).get("value"))
-    if example is None:
-        return
-    if "json" in kind or isinstance(example, dict):
+def _example(content: Json) -> Iterator[str]:
+    example = content["example"]
+    if isinstance(example, dict | list):
         yield f"```json\n{json.dumps(example, indent=2, ensure_ascii=False)}\n```"
     else:
         yield f"```text\n{str(example).rstrip()}\n```"
 
 
 def _error(status: str, answer: Json) -> tuple[str, ...]:
-    content = answer.get("content", {}).get("application/json", {})
-    example = content.get("example", {})
-    sentence = example.get("detail") or f"`{json.dumps(example)}`"
-    return status, answer["description"], sentence
+    example = answer["content"]["application/json"]["example"]
+    return status, answer["description"], example.get("detail") or f"`{json.dumps(example)}`"
 
 
 def _bodies(schemas: Json) -> str:
@@ -156,7 +153,7 @@ def _limits(schema: Json) -> Iterator[str]:
                 yield words.format(one[key])
 
 
-def _table(head: tuple[str, ...], rows: Any) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines) + "\n"
 

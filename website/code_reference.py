@@ -43,6 +43,7 @@ Made from its own parser; `imagineai VERB --help` says the same. How to use it: 
 .. argparse::
    :ref: imagineai_client.command.parser
    :prog: imagineai
+   :nodefaultconst:
 ```
 """
 

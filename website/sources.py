@@ -21,7 +21,7 @@ REFERENCE = "Reference"
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _NAMED = re.compile(r"(?<!\[)`((?:docs|bench)/[\w./-]+\.md|README\.md|CHANGELOG\.md)`(?!\])")
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
-_ENTRY = re.compile(r"^- \[[^]]+\]\(([^)#]+)\)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[([^]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _INCLUDED = re.compile(r"^<!-- include: (?P<path>\S+) ## (?P<section>.+) -->$", re.MULTILINE)
 
 
@@ -58,18 +58,18 @@ def gather(into: Path) -> None:
         _write(into / path, text)
 
 
-def sections() -> dict[str, list[Path]]:
-    """The map: its sections, and the documents that each leads to, in their order."""
+def sections() -> dict[str, list[tuple[str, Path]]]:
+    """The map: its sections, and in each the documents that begin its entries, with what they are called."""
     pieces = _SECTION.split(MAP.read_text())[1:]
     return {
-        title: [(DOCS / target).resolve() for target in _ENTRY.findall(text)]
+        title: [(called, (DOCS / target).resolve()) for called, target in _ENTRY.findall(text)]
         for title, text in zip(pieces[::2], pieces[1::2], strict=True)
     }
 
 
 def unplaced() -> Iterator[str]:
     """What is wrong with the map, in sentences."""
-    listed = [document for section in sections().values() for document in section]
+    listed = [document for section in sections().values() for _, document in section]
     decisions = {path for path in DECISIONS.glob("*.md") if path.name != "README.md"}
     for document in documents():
         times = listed.count(document)
@@ -86,19 +86,25 @@ def _trees(made: list[Path]) -> str:
     """
     if wrong := list(unplaced()):
         raise Unplaced("\n".join(wrong))
-    places = {title: [place(document) for document in listed] for title, listed in sections().items()}
-    places[REFERENCE] += [path for path in made if path.parent.name != "api" or path.name == "index.md"]
-    return "".join(_tree(title, listed) for title, listed in places.items())
+    entries = {
+        title: [f"{called[0].upper()}{called[1:]} <{_name(place(document))}>" for called, document in listed]
+        for title, listed in sections().items()
+    }
+    entries[REFERENCE] += [_name(path) for path in made if path.parent.name != "api" or path.stem == "index"]
+    return "".join(_tree(title, listed) for title, listed in entries.items())
 
 
-def _decisions() -> list[Path]:
-    return [path.relative_to(DECISIONS) for path in sorted(DECISIONS.glob("[0-9]*.md"))]
+def _decisions() -> list[str]:
+    return [path.stem for path in sorted(DECISIONS.glob("[0-9]*.md"))]
 
 
-def _tree(caption: str, pages: list[Path]) -> str:
-    names = "\n".join(page.with_suffix("").as_posix() for page in pages)
+def _name(page: Path) -> str:
+    return page.with_suffix("").as_posix()
+
+
+def _tree(caption: str, entries: list[str]) -> str:
     named = f":caption: {caption}\n" if caption else ""
-    return f"\n```{{toctree}}\n:hidden:\n{named}\n{names}\n```\n"
+    return "\n".join(["", "```{toctree}", f":hidden:\n{named}", *entries, "```", ""])
 
 
 def _included(document: Path) -> str:
