@@ -52,6 +52,12 @@ def test_every_link_leads_somewhere(document):
         assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize(("document", "place"), named(r"^(tests/[\w/]+\.py: test_\w+)$"))
+def test_every_test_that_is_named_is_there(document, place):
+    path, _, test = place.partition(": ")
+    assert re.search(rf"^(?:async )?def {test}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize(("document", "verb"), named(r"^make ([a-z]+)"))
 def test_every_verb_of_make_exists(document, verb):
     assert re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
