@@ -1,4 +1,4 @@
-"""The documentation as a site: it is built without a warning, and in it every link holds and nothing is foreign."""
+"""The documentation as a site: built without a warning; every link in it holds, and it loads nothing foreign."""
 
 import subprocess
 import sys
