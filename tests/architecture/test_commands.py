@@ -24,7 +24,12 @@ def typed():
     others = [document for document in documents.DOCUMENTS if relative(document) not in WHOLE]
     whole = {command for document in WHOLE for command in documents.commands(document)}
     return sorted(
-        {(command, relative(document)) for document in others for command in documents.commands(document)}
+        {
+            (command, relative(document))
+            for document in others
+            for command in documents.commands(document)
+            if command not in whole
+        }
     )
 
 
