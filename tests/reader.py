@@ -18,9 +18,9 @@ imagineai() {
     *) python -m imagineai_client "$@" ;;
   esac
 }
-make() { command make --old-file=.venv/ready "$@"; }
+make() { command make --old-file=.venv/ready --old-file=models "$@"; }
 """
-"""What differs from typing it: passwords are typed unseen, and the environment is as it is."""
+"""What differs from typing it: passwords are typed unseen; the environment and the released model are there."""
 
 
 class Reader:
