@@ -2,12 +2,11 @@
 
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "bench" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+from tests.documents import DOCUMENTS, ROOT
+
 CODE = re.compile(r"`([^`\n]+)`")
 PLACES = tuple(
     f"{path.name}/"

@@ -99,6 +99,26 @@ def test_a_page_that_the_map_does_not_name_stops_the_build(tmp_path, monkeypatch
         sources.gather(tmp_path / "sources")
 
 
+def test_a_link_to_no_page_or_no_heading_stops_the_build(tmp_path):
+    (tmp_path / "sources").mkdir()
+    text = "# A page\n\n[lost](lost.md), [astray](#astray), [held](#a-page)\n"
+    (tmp_path / "sources" / "index.md").write_text(text)
+    options = ("--fail-on-warning", "--keep-going", "--quiet", "-c", "website")
+    built = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, tmp_path / "sources", tmp_path / "site"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode != 0
+    assert ["'lost.md'" in built.stderr, "'astray'" in built.stderr, "'a-page'" in built.stderr] == [
+        True,
+        True,
+        False,
+    ]
+
+
 def test_the_model_card_is_that_of_the_released_bundle():
     released = (ROOT / "models" / "shop" / "MODEL_CARD.md").read_text()
     assert (ROOT / "docs" / "model-card.md").read_text() == released, (
