@@ -20,7 +20,7 @@ imagineai() {
 }
 make() { command make --old-file=.venv/ready --old-file=models "$@"; }
 """
-"""What differs from typing it: passwords are typed unseen; environment and released model are there already."""
+"""What differs from typing it: passwords are typed unseen; environment and model are there already."""
 
 
 class Reader:

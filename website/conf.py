@@ -5,6 +5,7 @@ copyright = "the ImagineAI authors, Apache-2.0"  # noqa: A001
 html_title = "ImagineAI"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinxarg.ext"]
 
+highlight_language = "sh"  # of a block that is only indented
 myst_heading_anchors = 4
 suppress_warnings = ["myst.domains"]  # sphinx-argparse has a domain that cannot be searched for any kind
 
