@@ -26,7 +26,8 @@ def main() -> int:
         except sources.Unplaced as error:
             sys.stderr.write(f"{error}\n")
             return 1
-        shutil.rmtree(out, ignore_errors=True)
+        if (out / "objects.inv").exists():  # an earlier site: of that nothing is to be left
+            shutil.rmtree(out)
         options = ("--fail-on-warning", "--keep-going", "--quiet", "--fresh-env", "--jobs", "1")
         failed = sphinx(
             [*options, "-c", str(HERE), "-d", str(Path(folder) / "doctrees"), str(gathered), str(out)]
