@@ -16,7 +16,7 @@ export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status backup restore demo train promote rollback test peers bench fuzz soak check format openapi clean
+.PHONY: help env models up down status backup restore demo train promote rollback test peers bench fuzz soak check format openapi docs clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ format: $(READY)  ## Format the code
 
 openapi: $(READY)  ## Write the OpenAPI document that the tests compare with
 	@$(BIN)/python -m imagineai_api.openapi docs/openapi.json
+
+docs: $(READY)  ## Build these documents as a site, with the references, into build/docs
+	@$(BIN)/python -m website
 
 clean:  ## Remove the environment and caches; the state folder stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

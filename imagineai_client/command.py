@@ -14,7 +14,7 @@ from imagineai_client.verbs.adding import Verbs
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 only where it did what was asked."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     try:
         return cast(int, chosen.run(chosen, Console()))
     except ServiceUnreachable as error:
@@ -27,12 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="imagineai", description="Talk to a running ImagineAI.")
-    verbs = Verbs(parser)
+def parser() -> argparse.ArgumentParser:
+    """The command with all its verbs; its reference is made from this, too."""
+    command = argparse.ArgumentParser(prog="imagineai", description="Talk to a running ImagineAI.")
+    verbs = Verbs(command)
     for kind in (accounts, pictures, jobs, tables, demonstration):
         kind.add(verbs)
-    return parser
+    return command
 
 
 def _say(sentence: str) -> int:

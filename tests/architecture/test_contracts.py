@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_each_station_of_an_image_is_defined_where_the_readme_says(path, symbol)
     }
 
     assert symbol in defined
+
+
+def test_the_layers_that_are_drawn_are_those_of_the_contracts():
+    drawn = re.findall(r"```text\n(.+?)```", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    assert [block.splitlines() for block in drawn] == [one["layers"] for one in contracts if "layers" in one]
 
 
 def test_the_readme_fits_on_two_screens():

@@ -2,12 +2,11 @@
 
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "bench" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+from tests.documents import DOCUMENTS, ROOT
+
 CODE = re.compile(r"`([^`\n]+)`")
 PLACES = tuple(
     f"{path.name}/"
@@ -50,6 +49,12 @@ def test_every_path_that_is_named_exists(document, path):
 def test_every_link_leads_somewhere(document):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(("document", "place"), named(r"^(tests/[\w/]+\.py: test_\w+)$"))
+def test_every_test_that_is_named_is_there(document, place):
+    path, _, test = place.partition(": ")
+    assert re.search(rf"^(?:async )?def {test}\(", (ROOT / path).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("document", "verb"), named(r"^make ([a-z]+)"))

@@ -1,18 +1,16 @@
 """docs/client.md: every command and every piece of Python in it, as a reader would try them."""
 
-import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests import documents
 from tests.contract.wire import PASSWORD, a_user, small_photo
 
-GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "client.md").read_text()
-COMMANDS = re.findall(r"^    (imagineai .+)$", GUIDE, re.MULTILINE)
-PIECES = re.findall(r"^```python\n(.+?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+GUIDE = "docs/client.md"
+COMMANDS, PIECES = documents.commands(GUIDE), documents.pieces(GUIDE)
 READER = "you@example.com"
 
 
@@ -33,6 +31,7 @@ def test_the_commands_do_what_the_guide_says(folder, platform, user):
     said = ""
     for command in COMMANDS:
         words = shlex.split(command.replace(READER, f"reader-of-{user.email}"))
+        assert words[0] == "imagineai"
         typed = "" if words[1] != "register" else f"{PASSWORD}\n"
         more = ["--password-stdin", "--url", platform.url] if typed else []
         ended = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 from tests import platforms
 from tests.contract.services import SecondService
-from tests.contract.wire import a_user
+from tests.contract.wire import a_user, small_photo
 from tests.scraping import Scrape
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "observing.md"
@@ -46,6 +46,13 @@ def test_requests_are_counted_and_timed_by_the_template_of_their_route(user, pri
     for part in ("_count", "_bucket", "_sum"):
         timed = f"imagineai_http_request_duration_seconds{part}"
         assert after.value(timed, **labels) > before.value(timed, **labels)
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Inference-Secret": "another"}], ids=("none", "another"))
+def test_predictions_are_answered_only_to_who_has_the_secret(private, headers):
+    answer = httpx.post(f"{private}/predict", content=small_photo(), headers=headers)
+    assert answer.status_code == 401
+    assert "prediction" not in answer.json()
 
 
 def test_what_a_caller_chooses_never_becomes_a_label(platform, private):
