@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
@@ -49,7 +49,9 @@ def create_app(settings: Settings) -> Starlette:
             Route("/sign-out", sign_out, methods=["POST"]),
             Route("/health", health),
             Route("/static/{name}", static),
+            Route("/favicon.ico", favicon),
             Route("/metrics", forwarding.Forwarding(interfaces.metrics(settings)), methods=["GET"]),
+            *(Route(interface.place, _to_start_of(interface)) for interface in shown),
             *(Mount(interface.place, forwarding.Forwarding(interface)) for interface in shown),
         ],
         middleware=[
@@ -127,6 +129,18 @@ async def static(request: Request) -> Response:
     if found is None:
         raise NotFound
     return found
+
+
+async def favicon(_: Request) -> Response:
+    """Give the icon to the UIs that ask for one where a host usually has it."""
+    return RedirectResponse("/static/icon.svg")
+
+
+def _to_start_of(interface: interfaces.Interface) -> Callable[[Request], Awaitable[Response]]:
+    async def start(_: Request) -> Response:
+        return RedirectResponse(interface.start)
+
+    return start
 
 
 def _cookie(settings: Settings) -> dict[str, object]:

@@ -71,7 +71,8 @@ def to_browser(sent: Iterable[Header], interface: Interface) -> list[Header]:
     left_out = HOP_BY_HOP | SERVERS | _named_in_connection(headers)
     kept = [(name, _here(name, value, interface)) for name, value in headers if name not in left_out]
     said = {name for name, _ in kept}
-    return [*kept, *((name, value) for name, value in CAREFUL.items() if name not in said)]
+    careful = {**CAREFUL, b"content-security-policy": interface.policy.encode()}
+    return [*kept, *((name, value) for name, value in careful.items() if value and name not in said)]
 
 
 def _here(name: bytes, value: bytes, interface: Interface) -> bytes:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import httpcore
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = {"timeout": {"connect": 5.0, "pool": 10.0, "write": 60.0, "read": 300.0}}
 """In seconds. A UI may compute for long before it answers."""
 GLANCE = {"timeout": {"connect": 2.0, "pool": 2.0, "write": 2.0, "read": 4.0}}
+OF_THE_OLD_BODY = frozenset({b"content-length", b"etag"})
 IDLE_S = 4.0
 """How long a connection is kept for the next request: less than the UIs' servers keep it."""
 
@@ -74,7 +76,7 @@ class Forwarding:
         headers = crossing.to_interface(
             request, interface, limits.address(request), cookie_name(state.settings)
         )
-        if request.scope["path"] in interface.rewrites:
+        if request.scope["path"] in interface.rewrites or interface.hidden:
             headers = [(name, value) for name, value in headers if name != b"accept-encoding"]
         if "transfer-encoding" in request.headers:
             headers.append((b"Transfer-Encoding", b"chunked"))
@@ -92,11 +94,12 @@ class Forwarding:
 
     async def _answer(self, response: httpcore.Response, request: Request, send: Send) -> None:
         headers = crossing.to_browser(response.headers, self._interface)
-        rewrite = self._interface.rewrites.get(request.scope["path"])
+        media_type = Headers(raw=headers).get("content-type", "")
+        rewrite = self._interface.rewrite(request.scope["path"], media_type)
         start = {"type": "http.response.start", "status": response.status, "headers": headers}
         if rewrite is not None and response.status == 200:
             body = rewrite(await response.aread())
-            start["headers"] = [pair for pair in headers if pair[0] not in {b"content-length", b"etag"}]
+            start["headers"] = [pair for pair in headers if pair[0] not in OF_THE_OLD_BODY]
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return

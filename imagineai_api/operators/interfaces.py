@@ -9,6 +9,8 @@ from imagineai_api.errors import NotFound
 from imagineai_api.settings import Settings
 
 Rewrite = Callable[[bytes], bytes]
+AT_HOME = "connect-src 'self'"
+"""Keeps pages from telling other hosts how they are used, and what runs in them from carrying data away."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Interface:
         absent: Why there is none.
         headers: What it is shown in the operator's place.
         rewrites: Answers, by their path here, that name an address which is another one here.
+        hidden: What its pages would tell the browser, and must not.
+        policy: What its pages may do beside what they say themselves.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Interface:
     absent: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     rewrites: Mapping[str, Rewrite] = field(default_factory=dict)
+    hidden: str = ""
+    policy: str = ""
 
     @property
     def place(self) -> str:
@@ -58,6 +64,14 @@ class Interface:
             if path == here or path.startswith(f"{here}/"):
                 return f"{there}{path.removeprefix(here)}" or "/"
         raise NotFound
+
+    def rewrite(self, path: str, media_type: str) -> Rewrite | None:
+        """Give what makes of an answer the one for the browser; None where it is as it should be."""
+        if path in self.rewrites:
+            return self.rewrites[path]
+        if self.hidden and media_type.startswith("text/html"):
+            return lambda page: page.replace(self.hidden.encode(), b"")
+        return None
 
     def address_here(self, address: str) -> str:
         """Turn an address that it redirects to into one here; what leads elsewhere stays as it is."""
@@ -101,6 +115,7 @@ def _prefect(settings: Settings) -> Interface:
         upstream=upstream,
         absent=absent,
         rewrites={"/prefect/ui-settings": _with_api_here},
+        policy=AT_HOME,
     )
 
 
@@ -117,6 +132,7 @@ def _mlflow(settings: Settings) -> Interface:
         sign_of_life="/mlflow/health",
         upstream=upstream,
         absent=absent,
+        policy=AT_HOME,
     )
 
 
@@ -137,6 +153,7 @@ def _jupyter(settings: Settings) -> Interface:
         upstream=upstream,
         absent=absent,
         headers={"Authorization": f"token {token}"} if token else {},
+        hidden=token or "",
     )
 
 

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 ADMIN = "admin"
 REFUSED = "The email or the password is wrong."
-NO_OPERATOR = "This account is not an operator's: it has not the role admin."
+NO_OPERATOR = (
+    "This account is not an operator's. Whoever runs the platform makes it one: make admin EMAIL=its@address."
+)
 SIGN_IN = "Sign in to go on."
 TOKEN_BYTES = 32
 CONNECTIONS = 4
