@@ -95,10 +95,9 @@ def test_mlflow_shows_the_champion_behind_the_page(operator, platform):
 
 def test_jupyterlab_computes_behind_the_page(operator):
     operator.opens("JupyterLab")
-    console = operator.page.locator('.jp-LauncherCard[data-category="Console"]').first
-    console.click()
-    prompt = operator.page.locator(".jp-CodeConsole-promptCell .cm-content")
-    prompt.click()
+    operator.page.locator('.jp-LauncherCard[data-category="Console"]').first.click()
+    operator.page.get_by_role("button", name="Python 3 (ipykernel) | Idle").wait_for()
+    operator.page.locator(".jp-CodeConsole-promptCell .cm-content").click()
     operator.page.keyboard.type("print(6 * 7)")
     operator.page.keyboard.press("Shift+Enter")
     expect(operator.page.locator(".jp-CodeConsole-content .jp-OutputArea-output")).to_have_text("42\n")
