@@ -113,7 +113,7 @@ def _variables(
     if "S3_ENDPOINT_URL" in external:
         storage = {name: environ[name] for name in storage if environ.get(name)}
         storage |= {name: environ[name] for name in ("AWS_SESSION_TOKEN",) if environ.get(name)}
-    prefect = external.get("PREFECT_API_URL") or _own_addresses(secrets, ports)["PREFECT_API_URL"]
+    pages = {"PREFECT_UI_URL": f"http://{LOOPBACK}:{ports.prefect}/prefect"}
     return {
         "IMAGINEAI_HOME": str(home.folder),
         "IMAGINEAI_PORT_BASE": str(ports.api),
@@ -122,11 +122,11 @@ def _variables(
         "ENVIRONMENT": environ.get("ENVIRONMENT") or "development",
         **_own_addresses(secrets, ports),
         **{name: _for_sqlalchemy(value) for name, value in external.items()},
+        **({} if "PREFECT_API_URL" in external else pages),
         "S3_BUCKET": environ.get("S3_BUCKET") or BUCKETS["images"],
         **storage,
         "JUPYTER_URL": f"http://{LOOPBACK}:{ports.jupyter}/jupyter",
         "JUPYTER_TOKEN": secrets.jupyter,
-        "PREFECT_UI_URL": f"{prefect.removesuffix('/api')}/prefect",
         "OPERATORS_URL": _operators_url(environ, ports),
         "OPERATORS_PORT": str(ports.operators),
         "JWT_SECRET_KEY": secrets.jwt,

@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", overview),
             Route("/sign-in", sign_in, methods=["POST"]),
             Route("/sign-out", sign_out, methods=["POST"]),
+            *(Route(path, to_first_page) for path in ("/sign-in", "/sign-out")),
             Route("/health", health),
             Route("/static/{name}", static),
             Route("/favicon.ico", favicon),
@@ -99,11 +100,11 @@ async def sign_in(request: Request) -> Response:
         go_on = "/"
     email = form.get("email", "")
     await state.limits.count(Tier.AUTH, state.limits.address(request))
-    await state.sessions.end(token(request))
     try:
         new_token = await state.sessions.begin(email, form.get("password", ""))
     except Unauthorized as error:
         return pages.sign_in(go_on, problem=str(error), email=email)
+    await state.sessions.end(token(request))
     answer = RedirectResponse(go_on, 303, headers=pages.HEADERS)
     answer.set_cookie(cookie_name(state.settings), new_token, **_cookie(state.settings))
     return answer
@@ -116,6 +117,11 @@ async def sign_out(request: Request) -> Response:
     answer = RedirectResponse("/", 303, headers=pages.HEADERS)
     answer.delete_cookie(cookie_name(state.settings), **_cookie(state.settings))
     return answer
+
+
+async def to_first_page(_: Request) -> Response:
+    """Lead away from where only forms lead: somebody asked for the address by hand."""
+    return RedirectResponse("/", 303, headers=pages.HEADERS)
 
 
 async def health(_: Request) -> Response:

@@ -241,6 +241,17 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(operator):
     assert operator.http.get("/mlflow/health", headers={"Cookie": kept}).status_code == 401
 
 
+def test_addresses_that_only_forms_lead_to_lead_to_the_first_page(stranger):
+    for path in ("/sign-in", "/sign-out"):
+        told = stranger.http.get(path, headers=PAGE)
+        assert (told.status_code, told.headers["Location"]) == (303, "/")
+
+
+def test_a_failed_sign_in_leaves_the_session_that_there_is(operator, admin):
+    assert operator.signs_in(admin, "not the one").status_code == 401
+    assert operator.http.get("/mlflow/health").status_code == 200
+
+
 @pytest.mark.parametrize(("column", "ago"), [("used_at", "31 minutes"), ("created_at", "13 hours")])
 def test_a_session_ends_by_itself(operator, admin, database, column, ago):
     assert operator.http.get("/mlflow/health").status_code == 200
@@ -442,6 +453,7 @@ def beyond(platform, database, tmp_path_factory):
                 JUPYTER_URL=f"http://127.0.0.1:{socket_server.socket.getsockname()[1]}/base",
                 JUPYTER_TOKEN="the-token",
                 PREFECT_API_URL="http://127.0.0.1:9/api",
+                IMAGINEAI_URL="http://127.0.0.1:9",
                 RATE_LIMIT_AUTH="100000/minute",
             )
         )
@@ -555,10 +567,19 @@ def test_a_ui_that_does_not_answer_is_told_of_in_words(beyond):
     told = beyond.http.get("/prefect/", headers=PAGE)
     assert told.status_code == 502
     assert "Prefect does not answer." in told.text
-    assert ">does not answer<" in beyond.http.get("/", headers=PAGE).text
     with pytest.raises(InvalidStatus) as refused:
         beyond.socket("/prefect/api/events/out")
     assert refused.value.response.status_code == 502
+
+
+def test_the_page_is_there_while_the_service_is_not(beyond):
+    shown = beyond.http.get("/", headers=PAGE)
+    assert shown.status_code == 200
+    assert (
+        '<h2 id="service">The service</h2>\n<span class="chip" data-state="failed">does not answer'
+        in shown.text
+    )
+    assert '<h2>Prefect</h2>\n<span class="chip" data-state="failed">does not answer' in shown.text
 
 
 def test_a_ui_that_is_not_here_is_shown_as_absent(platform, tmp_path, admin):
