@@ -396,8 +396,12 @@ def echo_socket(socket):
     for message in socket:
         if message == "end":
             socket.close(4321, "as told")
-        else:
-            socket.send(message)
+            return
+        socket.send(message)
+
+
+def _last_offered(_, offered):
+    return offered[-1] if offered else None
 
 
 @contextlib.contextmanager
@@ -440,7 +444,7 @@ def _answers(url):
 def beyond(platform, database, tmp_path_factory):
     """An operator before a page whose MLflow tells what reaches it, and whose JupyterLab is a socket."""
     http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    socket_server = serve(echo_socket, "127.0.0.1", 0, subprotocols=["spoken"], max_size=None)
+    socket_server = serve(echo_socket, "127.0.0.1", 0, select_subprotocol=_last_offered, max_size=None)
     with contextlib.ExitStack() as stack:
         stack.enter_context(listening(http_server, http_server.serve_forever, http_server.shutdown))
         stack.callback(http_server.server_close)
