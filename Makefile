@@ -16,7 +16,7 @@ export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
 WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help env models up down status backup restore demo train promote rollback test peers bench fuzz soak check format openapi docs clean
+.PHONY: help env models up down admin status backup restore demo train promote rollback test peers bench fuzz soak check format openapi docs clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ up: $(READY) models  ## Start everything and analyse a picture (DETACH=1 returns
 
 down: $(READY)  ## Stop everything
 	@$(BIN)/python -m imagineai_local down
+
+admin: $(READY)  ## Let an account see the operators' page: make admin EMAIL=you@example.com (REVOKE=1 takes it away)
+	@$(WITH_ENV) $(BIN)/python -m imagineai_api.roles "$(EMAIL)" $(if $(REVOKE),user,admin)
 
 status: $(READY)  ## Say what runs and where
 	@$(BIN)/python -m imagineai_local status

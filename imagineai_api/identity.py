@@ -19,7 +19,7 @@ CLAIMS = ["sub", "type", "jti", "iat", "exp"]
 BEARER = "bearer"
 
 ACTIVE_USER = Prepared(
-    select(User.id, User.email, User.full_name, User.is_active, User.created_at).where(
+    select(User.id, User.email, User.full_name, User.is_active, User.created_at, User.role).where(
         User.id == bindparam("user_id", type_=Uuid()), User.is_active
     )
 )
@@ -44,6 +44,7 @@ class CurrentUser:
     full_name: str
     is_active: bool
     created_at: datetime
+    role: str
 
 
 class Tokens:

@@ -34,8 +34,6 @@ class Settings(BaseSettings):
     """Comma-separated addresses whose X-Forwarded-For counts; none by default."""
     cors_origins: str = ""
     """Comma-separated origins of browsers that may call the API; none by default."""
-    operator_links: str = ""
-    """Comma-separated, as "Prefect=http://host:port": what the console shows to visitors of this machine."""
 
     database_url: str = "postgresql+psycopg://imagineai:imagineai@127.0.0.1:5432/imagineai"
     database_pool_size: int = Field(10, ge=1, le=200)
@@ -166,6 +164,21 @@ class Settings(BaseSettings):
     bedrock_fallback: bool = False
     """True: a Bedrock failure is answered by the local writer; False: it fails the step in words."""
 
+    operators_host: str = "127.0.0.1"
+    operators_port: int = Field(8016, ge=0, le=65535)
+    operators_url: str | None = None
+    """Where browsers reach the operators' page: the console names it to admins, https makes it all Secure."""
+    operators_session_minutes: float = Field(30, gt=0)
+    """A session at the operators' page ends so long after the last request, of whichever tab."""
+    operators_session_hours: float = Field(12, gt=0)
+    """And so long after its sign-in, whatever is open."""
+    imagineai_url: str = "http://127.0.0.1:8000"
+    """Where the operators' page finds the service, to say how it is."""
+    jupyter_url: str | None = None
+    """JupyterLab's address with its base path; unset: the operators' page has none."""
+    jupyter_token: str | None = None
+    """What the operators' page shows JupyterLab in the operator's place."""
+
     otel_exporter_otlp_endpoint: str | None = None
     """Where traces go, by OTLP over HTTP, such as http://collector:4318; unset: nothing is traced."""
 
@@ -190,12 +203,6 @@ class Settings(BaseSettings):
         """The origins that CORS allows."""
         return _comma_separated(self.cors_origins)
 
-    @cached_property
-    def operators(self) -> tuple[tuple[str, str], ...]:
-        """The name and the address of each of the operators' pages."""
-        pairs = (link.partition("=") for link in _comma_separated(self.operator_links))
-        return tuple((name, address) for name, _, address in pairs)
-
     @field_validator(
         "s3_endpoint_url",
         "bedrock_model_id",
@@ -203,6 +210,9 @@ class Settings(BaseSettings):
         "bedrock_endpoint_url",
         "otel_exporter_otlp_endpoint",
         "model_webhook_secret",
+        "operators_url",
+        "jupyter_url",
+        "jupyter_token",
         mode="before",
     )
     @classmethod
@@ -230,6 +240,9 @@ class Settings(BaseSettings):
         "prefect_api_url",
         "inference_url",
         "otel_exporter_otlp_endpoint",
+        "operators_url",
+        "imagineai_url",
+        "jupyter_url",
     )
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
@@ -237,15 +250,6 @@ class Settings(BaseSettings):
             urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc
         ):
             raise ValueError("must look like http://host:port")
-        return value
-
-    @field_validator("operator_links")
-    @classmethod
-    def _leads_to_web_pages(cls, value: str) -> str:
-        for link in _comma_separated(value):
-            name, _, address = link.partition("=")
-            if not name or urlsplit(address).scheme not in {"http", "https"}:
-                raise ValueError('must look like "Prefect=http://host:port, MLflow=http://host:port"')
         return value
 
     @field_validator("rate_limit_auth", "rate_limit_upload", "rate_limit_analysis", "rate_limit_read")

@@ -28,6 +28,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from imagineai_vision import vocabulary
 
+ADMIN = "admin"
+ROLES = ("user", ADMIN)
 PRODUCT_STATUSES = ("draft", "processing", "active", "archived")
 UPLOAD_STATUSES = ("pending", "uploaded", "failed")
 ANALYSIS_STATUSES = ("pending", "processing", "completed", "failed")
@@ -89,14 +91,29 @@ class User(Table):
     """Somebody with a password."""
 
     __tablename__ = "users"
-    __table_args__ = (Index("uq_users_email", func.lower(text("email")), unique=True),)
+    __table_args__ = (
+        Index("uq_users_email", func.lower(text("email")), unique=True),
+        one_of("role", ROLES),
+    )
 
     id: Mapped[UUID] = primary_key()
     email: Mapped[str]
     full_name: Mapped[str]
     password_hash: Mapped[str]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    role: Mapped[str] = mapped_column(server_default="user")
     created_at: Mapped[datetime] = stamped()
+
+
+class OperatorSession(Table):
+    """Somebody signed in at the operators' page; the token itself is known to the browser alone."""
+
+    __tablename__ = "operator_sessions"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = owned_by("users.id", index=True)
+    created_at: Mapped[datetime] = stamped()
+    used_at: Mapped[datetime] = stamped()
 
 
 class RefreshToken(Table):

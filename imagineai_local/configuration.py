@@ -113,6 +113,7 @@ def _variables(
     if "S3_ENDPOINT_URL" in external:
         storage = {name: environ[name] for name in storage if environ.get(name)}
         storage |= {name: environ[name] for name in ("AWS_SESSION_TOKEN",) if environ.get(name)}
+    pages = {"PREFECT_UI_URL": f"http://{LOOPBACK}:{ports.prefect}/prefect"}
     return {
         "IMAGINEAI_HOME": str(home.folder),
         "IMAGINEAI_PORT_BASE": str(ports.api),
@@ -121,10 +122,13 @@ def _variables(
         "ENVIRONMENT": environ.get("ENVIRONMENT") or "development",
         **_own_addresses(secrets, ports),
         **{name: _for_sqlalchemy(value) for name, value in external.items()},
+        **({} if "PREFECT_API_URL" in external else pages),
         "S3_BUCKET": environ.get("S3_BUCKET") or BUCKETS["images"],
         **storage,
-        "JUPYTER_URL": f"http://{LOOPBACK}:{ports.jupyter}",
+        "JUPYTER_URL": f"http://{LOOPBACK}:{ports.jupyter}/jupyter",
         "JUPYTER_TOKEN": secrets.jupyter,
+        "OPERATORS_URL": _operators_url(environ, ports),
+        "OPERATORS_PORT": str(ports.operators),
         "JWT_SECRET_KEY": secrets.jwt,
         "API_HOST": LOOPBACK,
         "API_PORT": str(ports.api),
@@ -137,6 +141,12 @@ def _variables(
         "PREFECT_HOME": str(home.folder / "prefect"),
         **_QUIET,
     }
+
+
+def _operators_url(environ: Mapping[str, str], ports: Ports) -> str:
+    """Where browsers reach the operators' page: here, unless a proxy before it is named."""
+    own, given = f"http://{LOOPBACK}:", environ.get("OPERATORS_URL") or ""
+    return f"{own}{ports.operators}" if given.startswith(own) or not given else given
 
 
 def _for_sqlalchemy(address: str) -> str:

@@ -40,6 +40,7 @@ class Ports:
     mlflow: int
     prefect: int
     jupyter: int
+    operators: int
     seaweed: Mapping[str, int]
     seaweed_worker: int
 
@@ -64,6 +65,7 @@ def read_ports(environ: Mapping[str, str]) -> Ports:
         mlflow=base + 5,
         prefect=base + 6,
         jupyter=base + 7,
+        operators=base + 8 + len(seaweed),
         seaweed=seaweed,
         seaweed_worker=seaweed["admin.port"] + _SEAWEED_WORKER_OFFSET,
     )

@@ -11,12 +11,22 @@ from typing import Any
 from fastapi import FastAPI
 from prefect.server.api import server
 from prefect.server.database.orm_models import FlowRun
+from prefect.settings import PREFECT_UI_SERVE_BASE
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 
 def create_app() -> FastAPI:
-    """Make the application that `prefect server start` serves."""
+    """Make the application that `prefect server start` serves; its first page leads to its UI."""
     vars(FlowRun)["state"].inplace.bulk_dml(_pass_over)
-    return server.create_app()
+    app = server.create_app()
+    app.router.routes.insert(0, Route("/", _go_to_pages))
+    return app
+
+
+async def _go_to_pages(_: Request) -> RedirectResponse:
+    return RedirectResponse(f"{PREFECT_UI_SERVE_BASE.value()}/")
 
 
 def _pass_over(_table: type[FlowRun], _row: MutableMapping[str, Any], _state: object) -> None:

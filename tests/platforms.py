@@ -22,7 +22,7 @@ CALLS_BACK = {"WEBHOOKS_ALLOW_PRIVATE": "true", "WEBHOOK_RETRY_S": "0.2", "WEBHO
 """Lets webhooks lead to this machine; the same for every service on a database, as each of them calls."""
 _LEADS_ELSEWHERE = (
     *EXTERNAL, "AWS_", "S3_", "IMAGINEAI_", "PREFECT_", "MLFLOW_", "JUPYTER_", "RATE_LIMIT_", "API_",
-    "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "WEBSOCKETS_PER_USER",
+    "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "OPERATORS_", "WEBSOCKETS_PER_USER",
     "WEBHOOK",
 )  # fmt: skip
 _PORTS_A_PLATFORM = 20

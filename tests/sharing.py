@@ -10,6 +10,7 @@ ON_THE_SHARED_PLATFORM = (
     "tests/system/test_bundles_by_s3.py",
     "tests/system/test_metrics.py",
     "tests/system/test_monitoring.py",
+    "tests/system/test_operators.py",
     "tests/system/test_slow_clients.py",
     "tests/system/test_tutorials.py",
     "tests/system/test_warm_start.py",

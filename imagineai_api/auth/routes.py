@@ -1,12 +1,13 @@
 """POST /auth/register, /auth/login, /auth/refresh; GET /auth/me."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from imagineai_api.auth import service as auth
 from imagineai_api.auth.schemas import LoginRequest, RefreshRequest, RegisterRequest, TokenPair, UserResponse
 from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
+from imagineai_api.tables import ADMIN
 
 PER_MINUTE = 10
 """The limit of those who are not signed in, for the document."""
@@ -58,8 +59,11 @@ async def refresh(request: Request, body: RefreshRequest) -> TokenPair:
 
 
 @signed_in.get("/me", summary="Get the current user", responses=errors(401))
-async def get_me(user: SignedIn) -> UserResponse:
-    """Give the profile of the caller."""
+async def get_me(user: SignedIn, request: Request, response: Response) -> UserResponse:
+    """Give the profile of the caller; a header tells an admin where the operators' page is."""
+    operators_url = request.app.state.settings.operators_url
+    if user.role == ADMIN and operators_url is not None:
+        response.headers["Link"] = f'<{operators_url}>; rel="related"; title="Operators\' page"'
     return UserResponse.model_validate(user, from_attributes=True)
 
 

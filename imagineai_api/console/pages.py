@@ -1,7 +1,5 @@
 """/: the console, a page of plain modules that speaks the public API only."""
 
-from html import escape
-from ipaddress import ip_address
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -12,9 +10,9 @@ from starlette.types import Scope
 
 STATIC = Path(__file__).with_name("static")
 ASSETS = "/console"
-LINKS = "<!-- the operators' pages -->"
-"""Where the page has a line for each of the operators' pages that the visitor may see."""
-DOCUMENTATION = ("API documentation", "/docs")
+LINKS = "<!-- the API's pages -->"
+"""Where the page's head names the API's documentation, in development."""
+DOCUMENTATION = '<link rel="related" title="API documentation" href="/docs">'
 FRESH = {"Cache-Control": "private, no-cache"}
 """Kept by browsers, but asked for again each time: an update is there at the next view."""
 
@@ -28,12 +26,13 @@ class _Assets(StaticFiles):
 
 def install(app: FastAPI) -> None:
     """Serve the page at ``/`` and its files below ``/console``; every other path stays as it was."""
-    page = (STATIC / "index.html").read_text("utf-8")
+    shown = DOCUMENTATION if app.state.settings.development else ""
+    page = (STATIC / "index.html").read_text("utf-8").replace(LINKS, shown)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def console(request: Request) -> HTMLResponse:
         headers = {"Content-Security-Policy": policy(request.app.state.storage.origin), **FRESH}
-        return HTMLResponse(page.replace(LINKS, _links(request)), headers=headers)
+        return HTMLResponse(page, headers=headers)
 
     app.mount(ASSETS, _Assets(directory=STATIC))
 
@@ -52,25 +51,3 @@ def policy(pictures: str) -> str:
         "require-trusted-types-for": "'script'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
-
-
-def _links(request: Request) -> str:
-    state = request.app.state
-    found = [DOCUMENTATION] if state.settings.development else []
-    if _is_local(request):
-        found += state.settings.operators
-    return "\n".join(
-        f'<link rel="related" title="{escape(name)}" href="{escape(address)}">' for name, address in found
-    )
-
-
-def _is_local(request: Request) -> bool:
-    """Say whether the visitor sits at this machine, and does not come from afar through a proxy here."""
-    address = request.app.state.limits.address(request)
-    peer = request.client.host if request.client else None
-    if address == peer and "x-forwarded-for" in request.headers:
-        return False
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

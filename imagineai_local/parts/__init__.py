@@ -6,7 +6,18 @@ from dataclasses import replace
 from imagineai_local.configuration import Configuration
 from imagineai_local.errors import PlatformError
 from imagineai_local.part import Part
-from imagineai_local.parts import api, flows, jupyter, mlflow, postgres, prefect, redis, s3, starter
+from imagineai_local.parts import (
+    api,
+    flows,
+    jupyter,
+    mlflow,
+    operators,
+    postgres,
+    prefect,
+    redis,
+    s3,
+    starter,
+)
 
 _REPLACED_BY = {
     "DATABASE_URL": "postgres",
@@ -39,6 +50,7 @@ def all_parts(configuration: Configuration, only: Sequence[str] = ()) -> list[Pa
         "interactive": flows.interactive,
         "batch": flows.batch,
         "jupyter": jupyter.part,
+        "operators": operators.part,
     }
     if unknown := set(only) - set(makers):
         raise PlatformError(

@@ -1,9 +1,7 @@
 """The service itself, `imagineai_api`: the public application and the internal prediction route."""
 
 import json
-import os
 import sys
-from collections.abc import Mapping
 from functools import partial
 
 from imagineai_local.configuration import Configuration
@@ -18,7 +16,7 @@ def part(configuration: Configuration) -> Part:
         name="api",
         title="ImagineAI API",
         command=(sys.executable, "-m", "imagineai_api"),
-        env=configuration.environment("api", **_operators(configuration.variables)),
+        env=configuration.environment("api"),
         cwd=configuration.repository,
         log=configuration.home.log("api"),
         needs=("postgres", "redis", "s3"),
@@ -28,17 +26,6 @@ def part(configuration: Configuration) -> Part:
         ready=partial(_ready, url),
         grace_s=30,
     )
-
-
-def _operators(variables: Mapping[str, str]) -> dict[str, str]:
-    """Name the operators' pages for the console, none with a password; what is set by hand goes before."""
-    pages = {
-        "Prefect": variables["PREFECT_API_URL"].removesuffix("/api"),
-        "MLflow": variables["MLFLOW_TRACKING_URI"],
-        "JupyterLab": variables["JUPYTER_URL"],
-    }
-    links = ", ".join(f"{name}={address}" for name, address in pages.items() if "@" not in address)
-    return {"OPERATOR_LINKS": os.environ.get("OPERATOR_LINKS") or links}
 
 
 async def _ready(url: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import sys
 from functools import partial
+from urllib.parse import urlsplit
 
 from imagineai_local.configuration import Configuration
 from imagineai_local.http import request
@@ -18,6 +19,7 @@ def part(configuration: Configuration) -> Part:
         f"--ServerApp.ip={LOOPBACK}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
+        f"--ServerApp.base_url={urlsplit(url).path}/",  # also its place on the operators' page
         f"--ServerApp.root_dir={configuration.repository}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",

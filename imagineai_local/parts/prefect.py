@@ -30,6 +30,8 @@ def part(configuration: Configuration) -> Part:
             PREFECT__SERVER_FINAL="1",
             PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
             PREFECT_SERVER_UI_API_URL=url,
+            PREFECT_UI_SERVE_BASE="/prefect",  # also its place on the operators' page
+            PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT="false",
             PREFECT_UI_STATIC_DIRECTORY=str(folder / "ui"),  # else it writes into its own package
             # Without a login, any page in the user's browser could otherwise start what it likes.
             PREFECT_SERVER_CORS_ALLOWED_ORIGINS=f"http://{LOOPBACK}:{port},http://localhost:{port}",
@@ -39,7 +41,7 @@ def part(configuration: Configuration) -> Part:
         log=configuration.home.log("prefect"),
         needs=("postgres",),
         ports={port: "Prefect"},
-        address=f"http://{LOOPBACK}:{port}",
+        address=configuration.variables["PREFECT_UI_URL"],
         ready=partial(_ready, url),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from imagineai_api.console.pages import STATIC
 from tests.console.visitor import visiting
-from tests.contract.wire import small_photo
+from tests.contract.wire import a_user, small_photo
 
 LOOKS = ["light", "dark"]
 OUTSIDE = ["#/sign-in", "#/sign-up"]
@@ -127,12 +127,23 @@ def test_a_page_moves_the_focus_to_its_heading_and_names_the_tab(at_home):
     assert at_home.page.title() == "Activity · ImagineAI"
 
 
-def test_operators_pages_are_shown_to_visitors_of_this_machine_only(at_home, platform):
-    at_home.goes_to("#/products")
-    links = at_home.page.get_by_role("navigation", name="For operators").get_by_role("link")
-    assert links.all_inner_texts() == ["API documentation", "Prefect", "MLflow", "JupyterLab"]
-    from_afar = httpx.get(platform.url, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=30).text
-    assert platform.env["MLFLOW_TRACKING_URI"] not in from_afar
+def test_the_operators_page_is_shown_to_admins_alone(browser, platform, owner, operator):
+    shown = {}
+    with a_user(platform.url) as admin:
+        operator.execute("UPDATE users SET role = 'admin' WHERE id = %s", [admin.id])
+        for user in (owner, admin):
+            with visiting(browser, platform) as visitor:
+                visitor.is_user(user)
+                visitor.goes_to("#/products")
+                settle(visitor.page)
+                links = visitor.page.get_by_role("navigation", name="For operators").get_by_role("link")
+                shown[user] = {link.inner_text(): link.get_attribute("href") for link in links.all()}
+    documentation = f"{platform.url}/docs"
+    assert shown[owner] == {"API documentation": documentation}
+    assert shown[admin] == {
+        "API documentation": documentation,
+        "Operators' page": platform.env["OPERATORS_URL"],
+    }
 
 
 def test_the_policy_allows_our_own_scripts_and_the_stored_pictures_and_nothing_else(platform):

@@ -290,6 +290,15 @@ def test_a_disabled_account_cannot_log_in(anonymous, new_user, database):
     assert login(anonymous, user.email).status_code == 401
 
 
+def test_me_tells_an_admin_alone_where_the_operators_page_is(new_user, database, platform):
+    user = new_user()
+    assert "Link" not in user.http.get("/auth/me").headers
+    database.execute("UPDATE users SET role = 'admin' WHERE id = %s", [user.id])
+    told = user.http.get("/auth/me")
+    assert told.headers["Link"].startswith(f'<{platform.env["OPERATORS_URL"]}>; rel="related"')
+    assert set(told.json()) == PROFILE
+
+
 def test_no_answer_of_authentication_carries_the_password(anonymous):
     body = fresh(password="a secret that nobody echoes")
     for path in ("register", "register", "login"):

@@ -81,7 +81,7 @@ def test_the_image_has_what_the_commands_import():
 
 
 def test_no_pod_has_more_rights_than_it_needs():
-    assert len(pods()) == 4
+    assert len(pods()) == 5
     for name, spec in pods():
         assert spec["securityContext"]["runAsNonRoot"], name
         assert spec["automountServiceAccountToken"] is False, name

@@ -6,6 +6,7 @@ const BASE = "/api/v1";
 const PATIENCE = 5;
 const AWAY = "The service cannot be reached. Check the connection, then try again.";
 const CUT = "The connection broke before the file was whole. Please try again.";
+const OPERATORS = /<([^>]+)>; rel="related"/;
 const LAPSED = "Your session has ended. Please sign in again.";
 
 /** What the service refused, in its words; status 0 where it could not be asked. */
@@ -28,6 +29,9 @@ export const send = (path, form, options) => call("POST", path, { ...options, fo
 
 /** Get a file: its name and its content. */
 export const file = (path, query, options) => call("GET", path + asQuery(query), { ...options, take: content });
+
+/** Who is signed in; with `operators`, the address of their page, where the service names it. */
+export const me = () => get("/auth/me", {}, { take: withOperators });
 
 export const register = (account) => ask("POST", "/auth/register", { json: account }).then(read);
 
@@ -92,6 +96,10 @@ async function read(answer) {
   if (answer.ok) return said;
   const sentence = said?.detail ?? `The service answered with ${answer.status}.`;
   throw new Refusal(answer.status, sentence, Number(answer.headers.get("Retry-After")));
+}
+
+async function withOperators(answer) {
+  return { ...await read(answer), operators: OPERATORS.exec(answer.headers.get("Link"))?.[1] };
 }
 
 async function content(answer) {

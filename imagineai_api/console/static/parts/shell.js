@@ -1,6 +1,6 @@
-// What is around every page: the way to the other pages, who is signed in, the operators' pages.
+// What is around every page: the way to the other pages, who is signed in, the operators' page.
 
-import { get } from "../api.js";
+import { me } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as session from "../session.js";
 import { icon, mark } from "./icons.js";
@@ -35,14 +35,19 @@ function build(root, main) {
   const links = PLACES.map(([place, name]) =>
     [place, h("a", { href: `#/${place}` }, icon(place), h("span", {}, name))]);
   const name = h("span", { class: "who" });
-  get("/auth/me").then((me) => fill(name, me.full_name)).catch(() => fill(name, "Signed in"));
+  const related = h("div", { class: "related" });
+  fill(related, operators());
+  me().then((who) => {
+    fill(name, who.full_name);
+    fill(related, operators(who.operators));
+  }).catch(() => fill(name, "Signed in"));
   root.className = "inside";
   fill(root,
     h("button", { class: "skip", type: "button", click: () => main.focus() }, "Skip to the page"),
     h("header", { class: "side" },
       h("a", { class: "brand", href: "#/products" }, mark(), "ImagineAI"),
       h("nav", { class: "places", "aria-label": "Pages" }, links.map(([, link]) => link)),
-      operators(),
+      related,
       h("div", { class: "account" }, name,
         h("button", { class: "icon-button", type: "button", title: "Sign out", "aria-label": "Sign out",
           click: () => session.end() }, icon("out")))),
@@ -51,11 +56,12 @@ function build(root, main) {
     here === place ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current"));
 }
 
-// The service names those that this visitor may see in the page's head.
-function operators() {
-  const pages = [...document.head.querySelectorAll('link[rel="related"]')];
+// The page's head names the API's documentation in development; the service names an admin the operators' page.
+function operators(address) {
+  const pages = [...document.head.querySelectorAll('link[rel="related"]')].map(({ title, href }) => [title, href]);
+  if (address) pages.push(["Operators' page", address]);
   if (!pages.length) return null;
   return h("nav", { class: "operators", "aria-label": "For operators" },
     h("p", {}, "For operators"),
-    pages.map((page) => h("a", { href: page.href, target: "_blank", rel: "noreferrer" }, page.title, icon("away"))));
+    pages.map(([title, href]) => h("a", { href, target: "_blank", rel: "noreferrer" }, title, icon("away"))));
 }
