@@ -10,7 +10,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import database as databases
-from imagineai_api import dispatch, ownership
+from imagineai_api import dispatch, ownership, thumbnails
 from imagineai_api.database import Database
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
@@ -171,8 +171,10 @@ async def _delete_idle(
     if await jobs.are_open(connection, product_id):
         return False
     keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
+    accepted = keys.add_columns(ProductImage.etag)
+    small = [key for row in await connection.execute(accepted) for key in thumbnails.keys(*row)]
     young = keys.where(ProductImage.created_at > func.now() - databases.interval(urls_last_s))
-    await dispatch.delete_objects(connection, (await connection.scalars(keys)).all())
+    await dispatch.delete_objects(connection, [*(await connection.scalars(keys)).all(), *small])
     await dispatch.delete_objects(connection, (await connection.scalars(young)).all(), after_s=urls_last_s)
     await connection.execute(delete_rows(Product).where(Product.id == product_id))
     return True
