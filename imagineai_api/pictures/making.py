@@ -7,7 +7,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 
 from PIL import Image
@@ -15,7 +14,7 @@ from sqlalchemy import exists, select
 
 from imagineai_api import thumbnails
 from imagineai_api.database import Database
-from imagineai_api.errors import ObjectChanged
+from imagineai_api.errors import DatabaseAway, ObjectChanged, StorageAway
 from imagineai_api.storage import Storage
 from imagineai_api.tables import ProductImage
 from imagineai_vision import picture
@@ -70,10 +69,7 @@ class Maker:
     async def ready(self, wanted: Sequence[Wanted], *, within_s: float) -> set[str]:
         """Give the keys of those that can be read by then; those on their way come later, by themselves.
 
-        One whose original is gone, changed or cannot be decoded is never ready.
-
-        Raises:
-            StorageAway: S3 cannot be reached.
+        One whose original is gone, changed or cannot be decoded is never ready; while S3 is away, none is.
         """
         settled = {one.key for one in wanted if one.key in self._settled}
         tasks = {one.key: task for one in wanted if one.key not in settled and (task := self._begin(one))}
@@ -95,13 +91,8 @@ class Maker:
                 return None
             task = asyncio.create_task(self._have(wanted))
             self._under_way[wanted.key] = task
-            task.add_done_callback(partial(self._end, wanted.key))
+            task.add_done_callback(lambda _: self._under_way.pop(wanted.key))
         return self._under_way[wanted.key]
-
-    def _end(self, key: str, task: asyncio.Task[bool]) -> None:
-        del self._under_way[key]
-        if not task.cancelled() and (error := task.exception()):
-            log.warning("No small picture under %s: %s", key, error)
 
     async def _have(self, wanted: Wanted) -> bool:
         """Find it or make it, of the original that was accepted and no other."""
@@ -110,7 +101,7 @@ class Maker:
                 is_there = await self._make(wanted)
             else:
                 is_there = await self._is_unchanged(wanted)
-        except (ObjectChanged, PictureError) as error:
+        except (ObjectChanged, PictureError, StorageAway, DatabaseAway) as error:
             log.info("No small picture of %s: %s", wanted.original, error)
             return False
         if is_there and wanted.is_settled:

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/pictures", tags=["Products"], route_class=gate(Tier.
 @router.get(
     "",
     summary="Get links to pictures",
-    responses=errors(401, 422, 502, says={422: "image_id is required."}),
+    responses=errors(401, 422, says={422: "image_id is required."}),
 )
 async def get_picture_links(
     request: Request,

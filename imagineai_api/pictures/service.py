@@ -39,15 +39,11 @@ async def small_links(
     size: str,
     urls_last_s: float,
 ) -> list[tuple[UUID, str, int]]:
-    """Do the same for small pictures; those that are not made in time are left out, and made all the same.
-
-    Raises:
-        StorageAway: S3 cannot be reached.
-    """
+    """Do the same for small pictures; those that are not made in time are left out, and made all the same."""
     settled: ColumnElement[bool] = ProductImage.created_at < func.now() - interval(urls_last_s + PUT_S)
     columns = (ProductImage.s3_key, ProductImage.etag, settled.label("settled"))
     rows = await _rows(database, user_id, image_ids, *columns)
-    wanted = {row.id: Wanted(row.s3_key, row.etag, size, row.settled) for row in rows}
+    wanted = {row.id: Wanted(row.s3_key, row.etag, size, row.settled) for row in rows if row.etag}
     ready = await maker.ready(list(wanted.values()), within_s=PATIENCE_S)
     return await _signed(
         storage, image_ids, {id_: one.key for id_, one in wanted.items() if one.key in ready}

@@ -46,6 +46,7 @@ DETAILS = [
     ("/models", {}, 1),
     ("/models/card", {}, 1),
     ("/pictures?image_id={image_id}", {}, 2),
+    ("/pictures?image_id={image_id}&size=small", {}, 2),
     ("/products/{product_id}", {}, 2),
     ("/jobs/{job_id}", {}, 3),
     ("/batch/{job_id}", {}, 3),
