@@ -3,8 +3,8 @@
 import re
 
 ORIGINALS, THUMBNAILS = "products/", "thumbnails/"
-SIDES = {"small": 320, "medium": 640}
-"""The longer side of each size in pixels: what a card of the console shows on plain and on dense screens."""
+SIDES = {"small": 384, "medium": 768}
+"""The longer side of each size in pixels: what fills a card of the console on plain and on dense screens."""
 CONTENT_TYPE = "image/webp"
 
 

@@ -11,6 +11,7 @@ GET /ready
 POST /api/v1/auth/register
 POST /api/v1/auth/login
 POST /api/v1/auth/refresh
+POST /api/v1/auth/logout
 GET /api/v1/auth/me
 GET /api/v1/products
 POST /api/v1/products

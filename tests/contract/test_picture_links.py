@@ -72,7 +72,7 @@ def small(user, *image_ids, size="small"):
 
 
 @pytest.mark.parametrize(
-    ("size", "fits"), [("small", (320, 240)), ("medium", (640, 480)), ("full", (800, 600))]
+    ("size", "fits"), [("small", (384, 288)), ("medium", (768, 576)), ("full", (800, 600))]
 )
 def test_a_small_picture_is_the_picture_within_its_sides(user, size, fits):
     image_id = user.upload(user.product()["id"], small_photo(800, 600))["image_id"]
@@ -96,7 +96,7 @@ def test_a_small_picture_is_upright_and_over_white(user):
     upright, white = (
         Image.open(io.BytesIO(httpx.get(link["url"], timeout=30).content)) for link in small(user, *ids)
     )
-    assert upright.size == (160, 320)
+    assert upright.size == (192, 384)
     assert white.getextrema() == ((255, 255),) * 3
 
 

@@ -1,9 +1,10 @@
 // What is around every page: the way to the other pages, who is signed in, the operators' pages.
 
-import { get } from "../api.js";
+import { get, signOut } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as session from "../session.js";
 import { icon, mark } from "./icons.js";
+import { toast } from "./toast.js";
 
 const PLACES = [
   ["products", "Products"],
@@ -45,11 +46,14 @@ function build(root, main) {
       operators(),
       h("div", { class: "account" }, name,
         h("button", { class: "icon-button", type: "button", title: "Sign out", "aria-label": "Sign out",
-          click: () => session.end() }, icon("out")))),
+          click: leave }, icon("out")))),
     main);
   return (place) => links.forEach(([here, link]) =>
     here === place ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current"));
 }
+
+const leave = () => signOut().catch((error) =>
+  toast(`You are signed out here, but the service was not told: ${error.message}`, true));
 
 // The service names those that this visitor may see in the page's head.
 function operators() {

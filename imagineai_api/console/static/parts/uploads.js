@@ -2,12 +2,11 @@
 
 import { fill, h } from "../dom.js";
 import { count, percent, size } from "../words.js";
-import { dismiss, hasEnded, isOver, onChange, sendAgain, stepsOf, uploadsOf } from "../work.js";
+import { cancelUpload, dismiss, hasEnded, isOver, onChange, sendAgain, stepsOf, uploadsOf } from "../work.js";
 import { icon } from "./icons.js";
 import { cancelButton } from "./jobpanel.js";
 import { stepList } from "./steps.js";
 
-const BEFORE = { waiting: "Waiting to be sent", sending: "Sending…" };
 
 /** Show a product's uploads until the signal; with null, those of every product that are not over yet. */
 export function uploadList(productId, signal) {
@@ -53,25 +52,31 @@ const smallButton = (words, click) => h("button", { class: "button small quiet",
 
 function row(upload, list) {
   const steps = stepList();
+  const bytes = h("progress", { max: 1, "aria-label": `Sending ${upload.file.name}` });
   const said = h("p", { class: "upload-said" });
   const button = h("div", { class: "row" });
   const name = h("strong", {}, upload.file.name);
   const element = h("li", { class: "upload" },
-    h("img", { class: "upload-picture", src: upload.preview, alt: "" }),
+    h("img", { class: "upload-picture", src: upload.preview, alt: "", loading: "lazy", decoding: "async" }),
     h("div", { class: "upload-main" },
       h("div", { class: "upload-name" }, name, h("span", { class: "muted" }, size(upload.file.size))),
-      steps.element, said), button);
+      bytes, steps.element, said), button);
   list.append(element);
   const show = () => {
     const { state, job, error } = upload;
     const now = job ? stepsOf(job, upload.imageId) : [];
     element.dataset.state = job ? job.status : state;
-    steps.element.hidden = state === "refused";
-    steps.show(job ? now : stepsOf({ steps: new Map() }, ""));
-    said.textContent = state === "started" ? outcome(job, now) : BEFORE[state] ?? error;
-    if (job && !hasEnded(job)) {
+    bytes.hidden = state !== "sending";
+    if (upload.sent < 1) bytes.value = upload.sent;
+    else bytes.removeAttribute("value"); // all is out: how long the service takes is not known
+    steps.element.hidden = !job;
+    steps.show(now);
+    said.textContent = job ? outcome(job, now) : error ?? before(upload);
+    if (state === "waiting" || (state === "sending" && upload.sent < 1)) {
+      if (!button.children.length) fill(button, smallButton([icon("stop"), "Cancel"], () => cancelUpload(upload)));
+    } else if (job && !hasEnded(job)) {
       if (!button.children.length) fill(button, cancelButton(job));
-    } else if (state === "refused") {
+    } else if (state === "refused" || state === "cancelled") {
       fill(button, smallButton([icon("again"), "Send again"], () => sendAgain(upload)));
     } else if (job?.status === "completed") {
       const address = `#/products/${upload.productId}/photos/${upload.imageId}`;
@@ -79,6 +84,12 @@ function row(upload, list) {
     } else fill(button);
   };
   return { upload, element, show };
+}
+
+function before({ state, sent, file }) {
+  if (state === "waiting") return "Waiting to be sent";
+  if (sent === 1) return "Sent; being checked…";
+  return sent ? `${size(sent * file.size)} of ${size(file.size)} sent` : "Sending…";
 }
 
 function outcome(job, steps) {
