@@ -59,7 +59,7 @@ class AsyncClient:
         self._tokens = await self._ask(calls.login(email, password))
 
     async def logout(self) -> None:
-        """Forget the tokens and kill the refresh token at the service; the access token runs out by itself."""
+        """Forget the tokens and end the session at the service; the access token runs out by itself."""
         async with self._renewing:
             tokens, self._tokens = self._tokens, None
         if tokens is not None:

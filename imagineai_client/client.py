@@ -71,7 +71,7 @@ class Client:
         self._tokens.save(self._ask(calls.login(email, password)))
 
     def logout(self) -> None:
-        """Forget the tokens and kill the refresh token at the service; the access token runs out by itself."""
+        """Forget the tokens and end the session at the service; the access token runs out by itself."""
         with self._tokens.exclusively():
             tokens = self._tokens.load()
             self._tokens.save(None)
