@@ -6,8 +6,9 @@ import * as session from "./session.js";
 const AT_ONCE = 100;
 const EARLY_S = 60;
 const GATHER_MS = 30;
-/** How long to wait for small pictures that are being made, each time longer. */
-const PAUSES_MS = [300, 600, 1200, 2500, 5000, 10_000, 20_000];
+/** How long to wait for small pictures that are being made, and how often: all of them are asked for together. */
+const AGAIN_MS = 1500;
+const TRIES = 30;
 
 /** The size that is sharp on a card. */
 export const CARD = devicePixelRatio > 1.3 ? "medium" : "small";
@@ -15,6 +16,7 @@ export const CARD = devicePixelRatio > 1.3 ? "medium" : "small";
 const known = new Map();
 const asked = new Map();
 const gathering = new Map();
+let later = [];
 
 session.onEnd(() => known.clear());
 
@@ -55,14 +57,20 @@ async function ask(size) {
 function settle(one) {
   const key = `${one.size}/${one.imageId}`;
   const found = known.get(key);
-  if (!found && one.size !== "full" && one.tries < PAUSES_MS.length && session.signedIn()) {
-    setTimeout(() => {
-      one.sent = false;
-      gather(one.size);
-    }, PAUSES_MS[one.tries]);
+  if (!found && one.size !== "full" && one.tries < TRIES && session.signedIn()) {
     one.tries += 1;
+    later.push(one);
+    if (later.length === 1) setTimeout(askAgain, AGAIN_MS);
     return;
   }
   asked.delete(key);
   one.resolve(found?.url ?? null);
+}
+
+function askAgain() {
+  for (const one of later) {
+    one.sent = false;
+    gather(one.size);
+  }
+  later = [];
 }

@@ -35,24 +35,33 @@ async function load(image, isSecond = false) {
   const { image: id, size } = image.dataset;
   if (size === "full" && !isSecond) preview(image, id);
   const url = await linkTo(id, size);
-  if (url && (await isReadable(url))) return show(image, url);
+  const isShown = url && (await (size === "full" ? replaced(image, url) : read(image, url)));
+  if (isShown) return;
   forget(id, size);
   url && !isSecond ? load(image, true) : image.replaceWith(noPicture(image.alt));
 }
 
 async function preview(image, id) {
   const url = await linkTo(id, "medium");
-  if (url && !image.src) show(image, url);
+  if (url && !image.src) read(image, url);
 }
 
-function show(image, url) {
-  image.src = url;
-  image.classList.add("shown");
+/** Read a picture into its place; says whether it could be. */
+function read(image, url) {
+  return new Promise((resolve) => {
+    image.addEventListener("load", () => {
+      image.classList.add("shown");
+      resolve(true);
+    }, { once: true });
+    image.addEventListener("error", () => resolve(false), { once: true });
+    image.src = url;
+  });
 }
 
-/** Read and decode a picture beside the page, so that it replaces what is shown at once. */
-async function isReadable(url) {
-  const read = new Image();
-  read.src = url;
-  return read.decode().then(() => true, () => false);
+/** Read and decode a large picture beside the page, so that it takes the smaller one's place at once. */
+async function replaced(image, url) {
+  const large = new Image();
+  large.src = url;
+  const isReadable = await large.decode().then(() => true, () => false);
+  return isReadable && read(image, url);
 }
