@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
 
 from PIL import Image
 from sqlalchemy import exists, select
@@ -28,6 +29,8 @@ WAITING = 500
 """So many pictures may be under way or wait; for more, a client has to ask again."""
 REMEMBERED = 20_000
 LOW_PRIORITY = 10
+State = Literal["there", "coming", "never"]
+"""Of a small picture: never, where the original is gone, was changed, or cannot be decoded."""
 QUALITY, EFFORT = 75, 2
 """WebP's: 40 % smaller than a JPEG that looks alike, for 3 ms more."""
 
@@ -63,19 +66,19 @@ class Maker:
         # A thread of its own, which every other one goes before: inference and uploads do not wait for it.
         self._thread = ThreadPoolExecutor(1, "thumbnails", initializer=_stand_back)
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._under_way: dict[str, asyncio.Task[bool]] = {}
+        self._under_way: dict[str, asyncio.Task[State]] = {}
         self._settled: dict[str, None] = {}
 
-    async def ready(self, wanted: Sequence[Wanted], *, within_s: float) -> set[str]:
-        """Give the keys of those that can be read by then; those on their way come later, by themselves.
-
-        One whose original is gone, changed or cannot be decoded is never ready; while S3 is away, none is.
-        """
-        settled = {one.key for one in wanted if one.key in self._settled}
-        tasks = {one.key: task for one in wanted if one.key not in settled and (task := self._begin(one))}
-        if tasks:
-            await asyncio.wait(tasks.values(), timeout=within_s)
-        return settled | {key for key, task in tasks.items() if task.done() and task.result()}
+    async def look(self, wanted: Sequence[Wanted], *, within_s: float) -> dict[str, State]:
+        """Say of each key how it is by then; what is still coming is made all the same."""
+        found: dict[str, State] = {one.key: "coming" for one in wanted}
+        found |= {one.key: "there" for one in wanted if one.key in self._settled}
+        tasks = [self._begin(one) for one in wanted if found[one.key] == "coming"]
+        begun = {task: key for key, task in filter(None, tasks)}
+        if begun:
+            done, _ = await asyncio.wait(begun, timeout=within_s)
+            found |= {begun[task]: task.result() for task in done}
+        return found
 
     async def close(self) -> None:
         """End what is under way; whoever asks next begins it again."""
@@ -85,28 +88,33 @@ class Maker:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, wanted: Wanted) -> asyncio.Task[bool] | None:
-        if wanted.key not in self._under_way:
+    def _begin(self, wanted: Wanted) -> tuple[str, asyncio.Task[State]] | None:
+        """Give its key and the task that has it; None where too many wait."""
+        key = wanted.key
+        if key not in self._under_way:
             if len(self._under_way) >= WAITING:
                 return None
             task = asyncio.create_task(self._have(wanted))
-            self._under_way[wanted.key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(wanted.key))
-        return self._under_way[wanted.key]
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        return key, self._under_way[key]
 
-    async def _have(self, wanted: Wanted) -> bool:
+    async def _have(self, wanted: Wanted) -> State:
         """Find it or make it, of the original that was accepted and no other."""
         try:
             if await self._storage.head(wanted.key) is None:
                 is_there = await self._make(wanted)
             else:
                 is_there = await self._is_unchanged(wanted)
-        except (ObjectChanged, PictureError, StorageAway, DatabaseAway) as error:
-            log.info("No small picture of %s: %s", wanted.original, error)
-            return False
+        except (ObjectChanged, PictureError) as error:
+            log.info("There is no small picture of %s: %s", wanted.original, error)
+            return "never"
+        except (StorageAway, DatabaseAway) as error:
+            log.warning("A small picture waits: %s", error)
+            return "coming"
         if is_there and wanted.is_settled:
             self._remember(wanted.key)
-        return is_there
+        return "there" if is_there else "never"
 
     async def _make(self, wanted: Wanted) -> bool:
         async with self._places:

@@ -31,8 +31,8 @@ async def get_picture_links(
     """Say where pictures can be read, without a token, for a while; what is not yours is left out.
 
     `full` is the picture as it was uploaded. `small` and `medium` are WebP, upright, in sRGB and over white,
-    at most 384 or 768 pixels on the longer side. They are made when they are first asked for; one that is
-    not made within a second is left out: ask again. Where the picture was changed, there is none.
+    at most 384 or 768 pixels on the longer side. They are made when they are first asked for; the URL of
+    one that is not made within a second is null: ask again. Where the picture was changed, there is none.
     """
     state = request.app.state
     if size == "full":

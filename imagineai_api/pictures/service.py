@@ -1,6 +1,6 @@
 """Links to stored pictures: S3 answers them, not the service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +18,12 @@ PUT_S = 3600
 """A PUT may begin as late as its URL lapses and take a while."""
 
 
-async def links(
-    database: Database, storage: Storage, user_id: UUID, image_ids: Sequence[UUID]
-) -> list[tuple[UUID, str, int]]:
-    """Give id, URL and the URL's lifetime in seconds of each image that is the user's and uploaded.
+Link = tuple[UUID, str | None, int]
+"""An image's id, its URL and the URL's lifetime in seconds; no URL where the picture is being made."""
+
+
+async def links(database: Database, storage: Storage, user_id: UUID, image_ids: Sequence[UUID]) -> list[Link]:
+    """Give a link to each image that is the user's and uploaded.
 
     They come in the order that was asked for; what is not there, or is somebody else's, is left out.
     """
@@ -38,16 +40,19 @@ async def small_links(
     *,
     size: str,
     urls_last_s: float,
-) -> list[tuple[UUID, str, int]]:
-    """Do the same for small pictures; those that are not made in time are left out, and made all the same."""
+) -> list[Link]:
+    """Do the same for small pictures, and leave out those that cannot be made."""
     settled: ColumnElement[bool] = ProductImage.created_at < func.now() - interval(urls_last_s + PUT_S)
     columns = (ProductImage.s3_key, ProductImage.etag, settled.label("settled"))
     rows = await _rows(database, user_id, image_ids, *columns)
     wanted = {row.id: Wanted(row.s3_key, row.etag, size, row.settled) for row in rows if row.etag}
-    ready = await maker.ready(list(wanted.values()), within_s=PATIENCE_S)
-    return await _signed(
-        storage, image_ids, {id_: one.key for id_, one in wanted.items() if one.key in ready}
-    )
+    found = await maker.look(list(wanted.values()), within_s=PATIENCE_S)
+    keys = {
+        image_id: one.key if found[one.key] == "there" else None
+        for image_id, one in wanted.items()
+        if found[one.key] != "never"
+    }
+    return await _signed(storage, image_ids, keys)
 
 
 async def _rows(
@@ -61,9 +66,9 @@ async def _rows(
     return rows
 
 
-async def _signed(
-    storage: Storage, image_ids: Sequence[UUID], keys: dict[UUID, str]
-) -> list[tuple[UUID, str, int]]:
-    found = [image_id for image_id in dict.fromkeys(image_ids) if image_id in keys]
-    urls, expires_s = await storage.presigned_gets([keys[image_id] for image_id in found])
-    return [(image_id, url, expires_s) for image_id, url in zip(found, urls, strict=True)]
+async def _signed(storage: Storage, image_ids: Sequence[UUID], keys: Mapping[UUID, str | None]) -> list[Link]:
+    given = list(dict.fromkeys(key for key in keys.values() if key is not None))
+    urls, expires_s = await storage.presigned_gets(given)
+    by_key = dict(zip(given, urls, strict=True))
+    found = [(image_id, keys[image_id]) for image_id in dict.fromkeys(image_ids) if image_id in keys]
+    return [(image_id, by_key[key] if key else None, expires_s) for image_id, key in found]

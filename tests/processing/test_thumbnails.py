@@ -61,7 +61,8 @@ def calls(place, monkeypatch):
 
 
 async def ready(maker, *wanted):
-    return await maker.ready(wanted, within_s=PATIENCE_S)
+    found = await maker.look(wanted, within_s=PATIENCE_S)
+    return {key for key, state in found.items() if state == "there"}
 
 
 async def another(place, wanted):
@@ -83,7 +84,7 @@ async def test_however_many_ask_at_once_it_is_made_once(maker, picture, calls):
 
 async def test_who_does_not_wait_finds_it_made_later(maker, picture):
     wanted = await picture()
-    assert await maker.ready([wanted], within_s=0) == set()
+    assert await maker.look([wanted], within_s=0) == {wanted.key: "coming"}
     assert await ready(maker, wanted) == {wanted.key}
 
 
@@ -94,7 +95,8 @@ async def test_an_original_that_was_changed_has_no_small_picture_even_where_ther
     assert await ready(maker, shown) == {shown.key}
     for one in (shown, not_yet):
         await another(place, one)
-    assert await ready(maker, shown, not_yet) == set()
+    found = await maker.look([shown, not_yet], within_s=PATIENCE_S)
+    assert found == {shown.key: "never", not_yet.key: "never"}
 
 
 async def test_an_original_that_is_gone_or_is_no_picture_has_none(place, maker, picture):
@@ -102,7 +104,8 @@ async def test_an_original_that_is_gone_or_is_no_picture_has_none(place, maker, 
     await place.storage.delete([gone.original])
     stored = await place.storage.put(damaged.original, b"\xff\xd8\xff no picture", "image/jpeg")
     damaged = Wanted(damaged.original, stored.etag, "small", is_settled=False)
-    assert await ready(maker, gone, damaged) == set()
+    found = await maker.look([gone, damaged], within_s=PATIENCE_S)
+    assert found == {gone.key: "never", damaged.key: "never"}
 
 
 async def test_what_nobody_can_change_any_more_is_looked_for_once(maker, picture, calls):
@@ -131,7 +134,8 @@ async def test_a_picture_that_is_deleted_while_it_is_made_small_leaves_nothing(
 async def test_more_than_can_wait_are_left_for_the_next_time(maker, picture, monkeypatch):
     monkeypatch.setattr(making, "WAITING", 1)
     first, second = await picture(), await picture()
-    assert await ready(maker, first, second) == {first.key}
+    found = await maker.look([first, second], within_s=PATIENCE_S)
+    assert found == {first.key: "there", second.key: "coming"}
     assert await ready(maker, second) == {second.key}
 
 

@@ -48,23 +48,22 @@ async function ask(size) {
   for (const one of now) one.sent = true;
   if (waiting.length > now.length) gather(size);
   const links = await get("/pictures", { image_id: now.map((one) => one.imageId), size }).catch(() => []);
-  for (const { image_id, url, expires_in } of links) {
-    known.set(`${size}/${image_id}`, { url, until: Date.now() + (expires_in - EARLY_S) * 1000 });
-  }
-  for (const one of now) settle(one);
+  const told = new Map(links.map((link) => [link.image_id, link]));
+  for (const one of now) settle(one, told.get(one.imageId));
 }
 
-function settle(one) {
-  const key = `${one.size}/${one.imageId}`;
-  const found = known.get(key);
-  if (!found && one.size !== "full" && one.tries < TRIES && session.signedIn()) {
+function settle(one, link) {
+  const isComing = link && !link.url;
+  if (isComing && one.tries < TRIES && session.signedIn()) {
     one.tries += 1;
     later.push(one);
     if (later.length === 1) setTimeout(askAgain, AGAIN_MS);
     return;
   }
+  const key = `${one.size}/${one.imageId}`;
+  if (link?.url) known.set(key, { url: link.url, until: Date.now() + (link.expires_in - EARLY_S) * 1000 });
   asked.delete(key);
-  one.resolve(found?.url ?? null);
+  one.resolve(link?.url ?? null);
 }
 
 function askAgain() {

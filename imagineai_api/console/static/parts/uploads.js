@@ -25,8 +25,7 @@ export function uploadList(productId, signal) {
     if (upload || job) rows.get((upload ?? all.find((one) => one.job === job))?.key)?.show();
     else showAll(new Set(all.map((one) => one.key)));
     const over = all.filter(isOver);
-    const words = over.length < all.length
-      ? `${over.length} of ${count(all.length, "photo")} done` : `${count(all.length, "photo")}: all done`;
+    const words = told(all);
     if (summary.textContent !== words) summary.textContent = words;
     clear.hidden = !over.length;
   }
@@ -46,6 +45,17 @@ export function uploadList(productId, signal) {
   }, signal);
   show();
   return panel;
+}
+
+/** What became of the files, but for those that were cancelled. */
+function told(uploads) {
+  const wanted = uploads.filter((one) => one.state !== "cancelled");
+  const done = wanted.filter(isOver).length;
+  const refused = wanted.filter((one) => one.state === "refused").length;
+  const photos = count(wanted.length, "photo");
+  if (!wanted.length) return "Nothing is being sent.";
+  return (done < wanted.length ? `${done} of ${photos} done` : `${photos}: all done`)
+    + (refused ? `, ${refused} not taken` : "");
 }
 
 const smallButton = (words, click) => h("button", { class: "button small quiet", type: "button", click }, words);
