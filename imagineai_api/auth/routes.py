@@ -3,7 +3,14 @@
 from fastapi import APIRouter, Request
 
 from imagineai_api.auth import service as auth
-from imagineai_api.auth.schemas import LoginRequest, RefreshRequest, RegisterRequest, TokenPair, UserResponse
+from imagineai_api.auth.schemas import (
+    LoginRequest,
+    LogoutRequest,
+    RefreshRequest,
+    RegisterRequest,
+    TokenPair,
+    UserResponse,
+)
 from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
@@ -63,7 +70,7 @@ async def refresh(request: Request, body: RefreshRequest) -> TokenPair:
     summary="Log out",
     responses=errors(400, 422, per_minute=PER_MINUTE, says={422: "refresh_token is required."}),
 )
-async def log_out(request: Request, body: RefreshRequest) -> None:
+async def log_out(request: Request, body: LogoutRequest) -> None:
     """Kill a refresh token and all that came of the same login; access tokens live on until they expire.
 
     The answer is the same for a token that is unknown, expired or used.

@@ -81,7 +81,7 @@ def test_a_logout_kills_the_session_whoever_has_copied_the_tokens(run, logged_in
     kept.write_text(json.dumps(copied))
     code, _, said = run("whoami")
     assert code == 1
-    assert "log in" in said
+    assert "refresh token" in said
 
 
 def test_a_logout_forgets_the_tokens_where_the_service_cannot_be_told(run, logged_in):

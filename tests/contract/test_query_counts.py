@@ -142,6 +142,8 @@ def ids(user, product, seen, database):
     database.execute(MORE_IMAGES, {"product": product["id"], "images": 100})
     webhook_id = user.http.post("/webhooks", json={"url": "https://nowhere.invalid/"}).json()["id"]
     database.execute(DELIVERIES, {"webhook": webhook_id})
+    small = {"image_id": seen["image_id"], "size": "small"}
+    eventually(lambda: user.http.get("/pictures", params=small).json()[0]["url"], bool)
     return {**seen, "product_id": product["id"], "webhook_id": webhook_id}
 
 
