@@ -99,6 +99,7 @@ async function ask(method, path, { json, form, token, signal, progress, keepaliv
 /** As fetch does, but telling how many bytes are out, which fetch does not know. */
 function transfer(method, address, headers, form, signal, progress) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
     request.open(method, address);

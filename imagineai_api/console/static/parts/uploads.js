@@ -67,7 +67,7 @@ function row(upload, list) {
   const button = h("div", { class: "row" });
   const name = h("strong", {}, upload.file.name);
   const element = h("li", { class: "upload" },
-    h("img", { class: "upload-picture", src: upload.preview, alt: "", loading: "lazy", decoding: "async" }),
+    h("img", { class: "upload-picture", src: upload.preview, alt: "", decoding: "async" }),
     h("div", { class: "upload-main" },
       h("div", { class: "upload-name" }, name, h("span", { class: "muted" }, size(upload.file.size))),
       bytes, steps.element, said), button);
@@ -82,18 +82,33 @@ function row(upload, list) {
     steps.element.hidden = !job;
     steps.show(now);
     said.textContent = job ? outcome(job, now) : error ?? before(upload);
-    if (state === "waiting" || (state === "sending" && upload.sent < 1)) {
-      if (!button.children.length) fill(button, smallButton([icon("stop"), "Cancel"], () => cancelUpload(upload)));
-    } else if (job && !hasEnded(job)) {
-      if (!button.children.length) fill(button, cancelButton(job));
-    } else if (state === "refused" || state === "cancelled") {
-      fill(button, smallButton([icon("again"), "Send again"], () => sendAgain(upload)));
-    } else if (job?.status === "completed") {
-      const address = `#/products/${upload.productId}/photos/${upload.imageId}`;
-      fill(button, h("a", { class: "button small quiet", href: address }, "Open"));
-    } else fill(button);
+    offer(doable(upload));
   };
+  // Who pressed the button that goes keeps the focus on the one that comes.
+  function offer(name) {
+    if (button.dataset.offers === name) return;
+    button.dataset.offers = name;
+    const hadFocus = button.contains(document.activeElement);
+    fill(button, OFFERS[name](upload));
+    if (hadFocus) button.firstElementChild?.focus();
+  }
   return { upload, element, show };
+}
+
+const OFFERS = {
+  stop: (upload) => smallButton([icon("stop"), "Cancel"], () => cancelUpload(upload)),
+  again: (upload) => smallButton([icon("again"), "Send again"], () => sendAgain(upload)),
+  cancel: ({ job }) => cancelButton(job),
+  open: ({ productId, imageId }) =>
+    h("a", { class: "button small quiet", href: `#/products/${productId}/photos/${imageId}` }, "Open"),
+  nothing: () => null,
+};
+
+/** What can be done about a file now: the name of an offer. */
+function doable({ state, sent, job }) {
+  if (job) return job.status === "completed" ? "open" : hasEnded(job) ? "nothing" : "cancel";
+  if (state === "refused" || state === "cancelled") return "again";
+  return sent < 1 ? "stop" : "nothing";
 }
 
 function before({ state, sent, file }) {
