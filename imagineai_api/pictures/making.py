@@ -28,7 +28,7 @@ AT_ONCE = 2
 WAITING = 500
 """So many pictures may be under way or wait; for more, a client has to ask again."""
 REMEMBERED = 20_000
-LOW_PRIORITY = 10
+LOW_PRIORITY = 5
 State = Literal["there", "coming", "never"]
 """Of a small picture: never, where the original is gone, was changed, or cannot be decoded."""
 QUALITY, EFFORT = 75, 2

@@ -7,8 +7,8 @@ const AT_ONCE = 100;
 const EARLY_S = 60;
 const GATHER_MS = 30;
 /** How long to wait for small pictures that are being made, and how often: all of them are asked for together. */
-const AGAIN_MS = 1500;
-const TRIES = 30;
+const AGAIN_MS = 1000;
+const TRIES = 40;
 
 /** The size that is sharp on a card. */
 export const CARD = devicePixelRatio > 1.3 ? "medium" : "small";
