@@ -32,7 +32,7 @@ LOW_PRIORITY = 5
 State = Literal["there", "coming", "never"]
 """Of a small picture: never, where the original is gone, was changed, or cannot be decoded."""
 QUALITY, EFFORT = 75, 2
-"""WebP's: 40 % smaller than a JPEG that looks alike, for 3 ms more."""
+"""WebP's: a third smaller than as a JPEG, for 3 ms more."""
 
 
 @dataclass(frozen=True)
