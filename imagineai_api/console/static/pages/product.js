@@ -72,7 +72,7 @@ export async function show({ main, ids: [id], signal }) {
   let gathering = null;
   onChange(({ job, upload: sent, event }) => {
     if (job && event?.image_id) cards.get(event.image_id)?.follow(job, event.image_id);
-    if (sent?.productId === id) invite();
+    if (product && sent?.productId === id) invite();
     const isDone = job?.productId === id && hasEnded(job);
     const isNew = sent?.productId === id && sent.imageId && !cards.has(sent.imageId);
     if (isDone || isNew) {
