@@ -30,6 +30,7 @@ from imagineai_api.models import routes as models
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.origins import AllowedOrigins
 from imagineai_api.pictures import routes as pictures
+from imagineai_api.pictures.making import Maker
 from imagineai_api.products import routes as products
 from imagineai_api.redis_link import RedisLink
 from imagineai_api.request_log import REQUEST_ID_HEADER, RequestLog
@@ -96,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.database = Database(settings)
     state.redis = RedisLink(settings)
     state.storage = Storage(settings)
+    state.maker = Maker(state.database, state.storage)
     state.prefect = Prefect(settings)
     state.hub = events.Hub(settings)
     state.limits = Limits(settings, state.redis)
@@ -115,6 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.addresses.close()
         await state.hub.close()
         await state.prefect.close()
+        await state.maker.close()
         state.storage.close()
         await state.redis.close()
         await state.database.close()

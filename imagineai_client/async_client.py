@@ -58,9 +58,12 @@ class AsyncClient:
         """Log in; the tokens are kept and exchanged from here on."""
         self._tokens = await self._ask(calls.login(email, password))
 
-    def logout(self) -> None:
-        """Forget the tokens; at the service they run out by themselves."""
-        self._tokens = None
+    async def logout(self) -> None:
+        """Forget the tokens and end the session at the service; the access token runs out by itself."""
+        async with self._renewing:
+            tokens, self._tokens = self._tokens, None
+        if tokens is not None:
+            await self._ask(calls.logout(tokens.refresh_token))
 
     async def me(self) -> answers.User:
         """The account that is logged in."""

@@ -54,6 +54,12 @@ def refresh(refresh_token: str) -> Call[answers.Tokens]:
     )
 
 
+def logout(refresh_token: str) -> Call[None]:
+    """Kill a refresh token and all that came of the same login."""
+    body = {"refresh_token": refresh_token}
+    return Call(NoneType, "POST", "/auth/logout", {"json": body}, signed=False, repeatable=True)
+
+
 def me() -> Call[answers.User]:
     """The account of the token."""
     return _get(answers.User, "/auth/me")

@@ -71,8 +71,12 @@ class Client:
         self._tokens.save(self._ask(calls.login(email, password)))
 
     def logout(self) -> None:
-        """Forget the tokens; at the service they run out by themselves."""
-        self._tokens.save(None)
+        """Forget the tokens and end the session at the service; the access token runs out by itself."""
+        with self._tokens.exclusively():
+            tokens = self._tokens.load()
+            self._tokens.save(None)
+        if tokens is not None:
+            self._ask(calls.logout(tokens.refresh_token))
 
     def me(self) -> answers.User:
         """The account that is logged in."""

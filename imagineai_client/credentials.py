@@ -55,6 +55,7 @@ class InFile:
     def exclusively(self) -> Iterator[None]:
         """One thread of one command at a time exchanges tokens; the next one finds the new ones."""
         try:
+            folder().mkdir(parents=True, exist_ok=True)
             lock = (folder() / "lock").open("w")
         except OSError as error:
             raise ImagineAIError(f"{folder()} cannot be written: {error.strerror}.") from error

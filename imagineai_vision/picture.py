@@ -21,7 +21,7 @@ from imagineai_vision import gif, jpeg, png, webp
 from imagineai_vision.container import Container, CutOffError, PictureError
 from imagineai_vision.profile import to_srgb
 
-__all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "read", "read_with_facts"]
+__all__ = ["MAX_PIXELS", "PictureError", "PictureFacts", "examine", "fitted", "read", "read_with_facts"]
 
 MAX_PIXELS: Final = 50_000_000
 
@@ -70,7 +70,7 @@ def examine(data: bytes) -> PictureFacts:
     """
     container = _open(data)
     # A JPEG's every coefficient is read at any scale; the smallest one saves the arithmetic.
-    _decode(container, shrink_to=1)
+    _decode(container, shrink_to=(1, 1))
     if container.format == "PNG":
         png.check_rows(container)
     return _facts(container)
@@ -95,12 +95,36 @@ def read(data: bytes, size: int) -> NDArray[np.uint8]:
 def read_with_facts(data: bytes, size: int) -> tuple[NDArray[np.uint8], PictureFacts]:
     """Do the same as ``read``, and say what the picture was before it was scaled."""
     container = _open(data)
+    return _upright(container, (size, size)), _facts(container)
+
+
+def fitted(data: bytes, longest: int) -> NDArray[np.uint8]:
+    """Decode a picture for people to look at, in its own proportions.
+
+    Args:
+        data: The file's bytes.
+        longest: Upper bound of the longer side in pixels; a smaller picture keeps its size.
+
+    Returns:
+        Upright RGB, uint8, shape (height, width, 3); what is transparent lies over white.
+
+    Raises:
+        PictureError: As for ``examine``.
+    """
+    container = _open(data)
+    scale = min(1, longest / max(container.width, container.height))
+    width, height = (max(1, round(side * scale)) for side in (container.width, container.height))
+    return _upright(container, (width, height))
+
+
+def _upright(container: Container, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode to RGB of a size as the file stores it, then turn it upright."""
     image = _decode(container, shrink_to=size)
     try:
         image = _on_white(image, size, container.profile)
         if container.orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[container.orientation])
-        return np.asarray(image), _facts(container)
+        return np.asarray(image)
     except (ValueError, OSError, MemoryError) as error:
         raise _damaged(container) from error
 
@@ -143,11 +167,11 @@ def _recognise(data: bytes) -> str:
     raise PictureError("The file is not a JPEG, PNG, WebP or GIF picture.")
 
 
-def _decode(container: Container, shrink_to: int) -> Image.Image:
-    """Decode fully; a JPEG comes out at the smallest of its scales that is not under ``shrink_to`` pixels."""
+def _decode(container: Container, shrink_to: tuple[int, int]) -> Image.Image:
+    """Decode fully; a JPEG comes out at the smallest of its scales that is not under these sides."""
     try:
         image = _DECODERS[container.format](BytesIO(container.data))
-        image.draft(None, (shrink_to, shrink_to))
+        image.draft(None, shrink_to)
         image.load()
     # Pillow's parsers raise whatever they trip over: OSError, SyntaxError, struct.error, EOFError, KeyError.
     except Exception as error:
@@ -159,17 +183,17 @@ def _damaged(container: Container) -> PictureError:
     return PictureError(f"The {container.format} picture is cut off or damaged and cannot be decoded.")
 
 
-def _on_white(image: Image.Image, size: int, profile: bytes) -> Image.Image:
+def _on_white(image: Image.Image, size: tuple[int, int], profile: bytes) -> Image.Image:
     """Bring any mode to sRGB of the given size; alpha is premultiplied to be scaled, then laid over white."""
     if image.mode.startswith("I"):
         # Pillow clips 16 bits at 255 where they have to be scaled.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8))
     if image.has_transparency_data:
-        image = image.convert("RGBA").resize((size, size), Image.Resampling.BICUBIC)
+        image = image.convert("RGBA").resize(size, Image.Resampling.BICUBIC)
         image = to_srgb(image, profile)
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     # Scaled first: a profile costs by the pixel.
-    return to_srgb(image.resize((size, size), Image.Resampling.BICUBIC), profile).convert("RGB")
+    return to_srgb(image.resize(size, Image.Resampling.BICUBIC), profile).convert("RGB")

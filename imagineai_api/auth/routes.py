@@ -1,9 +1,16 @@
-"""POST /auth/register, /auth/login, /auth/refresh; GET /auth/me."""
+"""POST /auth/register, /auth/login, /auth/refresh, /auth/logout; GET /auth/me."""
 
 from fastapi import APIRouter, Request, Response
 
 from imagineai_api.auth import service as auth
-from imagineai_api.auth.schemas import LoginRequest, RefreshRequest, RegisterRequest, TokenPair, UserResponse
+from imagineai_api.auth.schemas import (
+    LoginRequest,
+    LogoutRequest,
+    RefreshRequest,
+    RegisterRequest,
+    TokenPair,
+    UserResponse,
+)
 from imagineai_api.documentation.errors import errors
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
@@ -56,6 +63,21 @@ async def refresh(request: Request, body: RefreshRequest) -> TokenPair:
     """Exchange a refresh token for a new pair; it is dead afterwards."""
     state = request.app.state
     return await auth.refresh(state.database, state.tokens, refresh_token=body.refresh_token)
+
+
+@strangers.post(
+    "/logout",
+    status_code=204,
+    summary="Log out",
+    responses=errors(400, 422, per_minute=PER_MINUTE, says={422: "refresh_token is required."}),
+)
+async def log_out(request: Request, body: LogoutRequest) -> None:
+    """Kill a refresh token and all that came of the same login; access tokens live on until they expire.
+
+    The answer is the same for a token that is unknown, expired or used.
+    """
+    state = request.app.state
+    await auth.log_out(state.database, state.tokens, refresh_token=body.refresh_token)
 
 
 @signed_in.get("/me", summary="Get the current user", responses=errors(401))

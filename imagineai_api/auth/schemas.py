@@ -46,6 +46,14 @@ class RefreshRequest(BaseModel):
     refresh_token: str = Field(max_length=4096)
 
 
+class LogoutRequest(BaseModel):
+    """A refresh token of the login that is to end."""
+
+    model_config = shown({"refresh_token": TOKEN})
+
+    refresh_token: Storable = Field(max_length=4096)
+
+
 class UserResponse(BaseModel):
     """An account, without its secrets."""
 

@@ -1,4 +1,4 @@
-"""Accounts: register, log in, rotate refresh tokens."""
+"""Accounts: register, log in and out, rotate refresh tokens."""
 
 import logging
 from typing import Any
@@ -85,11 +85,24 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
     async with database.transaction() as connection:
         pair = await _rotate(connection, tokens, claims)
         if pair is None:
-            await _kill_family(connection, claims.token_id)
+            revoked = await _revoke_family(connection, claims)
+            words = "A dead refresh token was used: %d of its family are revoked"
+            log.warning(words, revoked, extra=_of(claims.user_id))
     metrics.refreshes.labels("refused" if pair is None else "accepted").inc()
     if pair is None:
         raise Unauthorized(DEAD_TOKEN)
     return pair
+
+
+async def log_out(database: Database, tokens: Tokens, *, refresh_token: str) -> None:
+    """Kill the family of a refresh token, used or not; what is no such token changes nothing."""
+    try:
+        claims = tokens.read(refresh_token, "refresh")
+    except Unauthorized:
+        return
+    async with database.transaction() as connection:
+        revoked = await _revoke_family(connection, claims)
+    log.info("A user logged out: %d refresh tokens are revoked", revoked, extra=_of(claims.user_id))
 
 
 async def _rotate(connection: AsyncConnection, tokens: Tokens, claims: Claims) -> TokenPair | None:
@@ -111,17 +124,18 @@ async def _rotate(connection: AsyncConnection, tokens: Tokens, claims: Claims) -
     return None if row is None else await _issue(connection, tokens, row.user_id, family=row.family)
 
 
-async def _kill_family(connection: AsyncConnection, token_id: UUID) -> None:
-    family = select(RefreshToken.family).where(RefreshToken.id == token_id).scalar_subquery()
-    killed = (
-        update(RefreshToken)
-        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=func.now())
-        .returning(RefreshToken.user_id)
+async def _revoke_family(connection: AsyncConnection, claims: Claims) -> int:
+    """Revoke all that descend from the same login; gives how many of them were not revoked before."""
+    own = select(RefreshToken.family).where(
+        RefreshToken.id == claims.token_id, RefreshToken.user_id == claims.user_id
     )
-    owners = (await connection.scalars(killed)).all()
-    extra = _of(owners[0] if owners else None)
-    log.warning("A dead refresh token was used: %d of its family are revoked", len(owners), extra=extra)
+    of_family = RefreshToken.family == own.scalar_subquery()
+    # A refresh under way holds its token: its new one is there once that is held here.
+    await connection.execute(
+        select(RefreshToken.id).where(of_family).order_by(RefreshToken.id).with_for_update()
+    )
+    killed = update(RefreshToken).where(of_family, RefreshToken.revoked_at.is_(None))
+    return (await connection.execute(killed.values(revoked_at=func.now()))).rowcount
 
 
 async def _issue(connection: AsyncConnection, tokens: Tokens, user_id: UUID, *, family: UUID) -> TokenPair:

@@ -1,4 +1,4 @@
-"""Duty: objects of pictures that no row names, such as what came to a URL after its row was gone."""
+"""Duties: objects of pictures that no row names, such as what came to a URL after its row was gone."""
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -7,24 +7,35 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
+from imagineai_api import thumbnails
 from imagineai_api.database import Database
 from imagineai_api.housekeeping.duty import HOUR_S, MORE, Bounds, Outcome, Premises, time_before
 from imagineai_api.storage import ListedObject, Storage
 from imagineai_api.tables import ProductImage, User
+from imagineai_api.thumbnails import ORIGINALS, THUMBNAILS
 
-PREFIX = "products/"
 ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-OURS = re.compile(rf"{PREFIX}(?P<user>{ID})/{ID}/{ID}_[A-Za-z0-9._-]+")
+OURS = re.compile(rf"{ORIGINALS}(?P<user>{ID})/{ID}/{ID}_[A-Za-z0-9._-]+")
 
 
 async def remove(premises: Premises, bounds: Bounds) -> Outcome:
-    """Look through the bucket page by page and delete what no row names.
+    """Delete the pictures that no row names."""
+    return await _look_through(premises, bounds, ORIGINALS)
+
+
+async def remove_thumbnails(premises: Premises, bounds: Bounds) -> Outcome:
+    """Delete the small pictures whose original no row names any more, or names with another content."""
+    return await _look_through(premises, bounds, THUMBNAILS)
+
+
+async def _look_through(premises: Premises, bounds: Bounds, prefix: str) -> Outcome:
+    """Look through a part of the bucket page by page.
 
     Each run begins at a random place and goes once round, so that a bucket too large for one run
     is looked through by several, with nothing to remember between them.
     """
     count = _Count()
-    async for page in _around(premises.storage, f"{PREFIX}{uuid4()}"):
+    async for page in _around(premises.storage, prefix, str(uuid4())):
         if bounds.reached():
             return count.outcome(MORE)
         await _sift(premises, page, count)
@@ -42,18 +53,19 @@ class _Count:
         return Outcome(self.looked_at, self.removed, (*((strange,) if self.strange else ()), *remarks))
 
 
-async def _around(storage: Storage, start: str) -> AsyncIterator[list[ListedObject]]:
-    """Yield the pages behind a key to the end, then those before it."""
-    async for page in _pages(storage, start):
+async def _around(storage: Storage, prefix: str, place: str) -> AsyncIterator[list[ListedObject]]:
+    """Yield the pages behind a place to the end, then those before it."""
+    start = prefix + place
+    async for page in _pages(storage, prefix, start):
         yield page
-    async for page in _pages(storage, ""):
+    async for page in _pages(storage, prefix, ""):
         yield [found for found in page if found.key <= start]
         if page[-1].key > start:
             return
 
 
-async def _pages(storage: Storage, after: str) -> AsyncIterator[list[ListedObject]]:
-    while page := await storage.list_page(PREFIX, after):
+async def _pages(storage: Storage, prefix: str, after: str) -> AsyncIterator[list[ListedObject]]:
+    while page := await storage.list_page(prefix, after):
         yield page
         after = page[-1].key
 
@@ -75,17 +87,23 @@ async def _sift(premises: Premises, page: Sequence[ListedObject], count: _Count)
 async def _without_row(database: Database, keys: Sequence[str]) -> list[str]:
     if not keys:
         return []
+    originals = {_original(key) for key in keys}
     async with database.reading() as connection:
-        query = select(ProductImage.s3_key).where(ProductImage.s3_key.in_(keys))
-        named = set((await connection.scalars(query)).all())
+        query = select(ProductImage.s3_key, ProductImage.etag).where(ProductImage.s3_key.in_(originals))
+        rows = (await connection.execute(query)).all()
+    named = {key for row in rows for key in (row.s3_key, *thumbnails.keys(row.s3_key, row.etag))}
     return [key for key in keys if key not in named]
 
 
 async def _of_our_users(database: Database, keys: Iterable[str]) -> list[str]:
     """Leave out what another database's users may have stored: a bucket that two share by mistake."""
-    users = {key: UUID(match["user"]) for key in keys if (match := OURS.fullmatch(key))}
+    users = {key: UUID(match["user"]) for key in keys if (match := OURS.fullmatch(_original(key)))}
     if not users:
         return []
     async with database.reading() as connection:
         known = set((await connection.scalars(select(User.id).where(User.id.in_(users.values())))).all())
     return [key for key, user in users.items() if user in known]
+
+
+def _original(key: str) -> str:
+    return thumbnails.original(key) if key.startswith(THUMBNAILS) else key

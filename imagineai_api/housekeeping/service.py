@@ -27,6 +27,7 @@ DUTIES = (
     Duty("missed runs", runs.remove_missed),
     Duty("unconfirmed uploads", unconfirmed.remove),
     Duty("orphan objects", orphans.remove),
+    Duty("orphan thumbnails", orphans.remove_thumbnails),
     Duty("outbox", outbox.remove),
     Duty("webhook deliveries", deliveries.remove),
     Duty("expired tokens", tokens.remove),

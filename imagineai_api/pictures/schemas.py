@@ -15,10 +15,10 @@ LINK = {
 
 
 class PictureLink(BaseModel):
-    """Where a stored picture can be read, without a token, for ``expires_in`` seconds."""
+    """Where a picture can be read, without a token, for ``expires_in`` seconds; null while it is made."""
 
     model_config = shown(LINK)
 
     image_id: UUID
-    url: str
+    url: str | None
     expires_in: int

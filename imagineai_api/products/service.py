@@ -10,7 +10,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import database as databases
-from imagineai_api import dispatch, ownership
+from imagineai_api import dispatch, ownership, thumbnails
 from imagineai_api.database import Database
 from imagineai_api.errors import NotFound
 from imagineai_api.events import Event
@@ -170,9 +170,11 @@ async def _delete_idle(
         raise NotFound(NO_PRODUCT)
     if await jobs.are_open(connection, product_id):
         return False
-    keys = select(ProductImage.s3_key).where(ProductImage.product_id == product_id)
-    young = keys.where(ProductImage.created_at > func.now() - databases.interval(urls_last_s))
-    await dispatch.delete_objects(connection, (await connection.scalars(keys)).all())
+    images = select(ProductImage.s3_key, ProductImage.etag).where(ProductImage.product_id == product_id)
+    young = images.where(ProductImage.created_at > func.now() - databases.interval(urls_last_s))
+    rows = (await connection.execute(images)).all()
+    objects = [key for row in rows for key in (row.s3_key, *thumbnails.keys(row.s3_key, row.etag))]
+    await dispatch.delete_objects(connection, objects)
     await dispatch.delete_objects(connection, (await connection.scalars(young)).all(), after_s=urls_last_s)
     await connection.execute(delete_rows(Product).where(Product.id == product_id))
     return True

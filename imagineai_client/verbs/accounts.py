@@ -25,7 +25,7 @@ def add(verbs: Verbs) -> None:
         if name == "register":
             verb.add_argument("--name", default="", help="your full name")
     service.add_url(verbs.add("whoami", whoami, "say who is logged in, and where"))
-    service.add_url(verbs.add("logout", logout, "forget the login on this machine"))
+    service.add_url(verbs.add("logout", logout, "end the session, here and at the service"))
 
 
 def register(chosen: argparse.Namespace, console: Console) -> int:
@@ -52,7 +52,7 @@ def whoami(chosen: argparse.Namespace, console: Console) -> int:
 
 
 def logout(chosen: argparse.Namespace, console: Console) -> int:
-    """Forget the tokens; at the service they run out by themselves."""
+    """End the session; where the service cannot be told, the tokens are forgotten all the same."""
     with service.logged_in(chosen) as client:
         client.logout()
         show_line(f"Logged out of {client.url}", console)

@@ -66,6 +66,7 @@ BY_THEMSELVES = {
         "jobs/progress.py: READ",
         "jobs/progress.py: _begin_and_fail_analyses",
         "live/lookout.py: Lookout",
+        "pictures/making.py: Maker",
         "webhooks/queue.py: CLAIM",
         "webhooks/queue.py: _blame",
         "webhooks/queue.py: _praise",

@@ -117,6 +117,28 @@ def test_the_services_refusals_are_errors_of_their_own(client, user):
             other.me()
 
 
+def test_a_logout_ends_the_session_at_the_service_too(user):
+    tokens = InMemory()
+    with Client(user.url, tokens=tokens) as client:
+        client.login(user.email, user.password)
+        kept = tokens.load()
+        client.logout()
+        client.logout()
+        tokens.save(replace(kept, access_token="no.longer.good"))
+        with pytest.raises(NotAuthenticated):
+            client.me()
+
+
+async def test_an_awaited_logout_ends_the_session_at_the_service_too(user):
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        kept = client._tokens
+        await client.logout()
+        client._tokens = replace(kept, access_token="no.longer.good")
+        with pytest.raises(NotAuthenticated):
+            await client.me()
+
+
 def test_a_service_that_is_away_is_said_to_be(user):
     with Client(f"http://127.0.0.1:{free_port()}") as nobody, pytest.raises(ServiceUnreachable):
         nobody.login(user.email, user.password)

@@ -73,6 +73,27 @@ def test_a_login_lasts_until_logout_and_nobody_else_can_read_it(run, logged_in):
     assert "imagineai login" in said
 
 
+def test_a_logout_kills_the_session_whoever_has_copied_the_tokens(run, logged_in):
+    kept = credentials.folder() / "credentials.json"
+    copied = json.loads(kept.read_text())
+    assert run("logout")[0] == 0
+    copied[logged_in.url]["access_token"] = "no.longer.good"
+    kept.write_text(json.dumps(copied))
+    code, _, said = run("whoami")
+    assert code == 1
+    assert "refresh token" in said
+
+
+def test_a_logout_forgets_the_tokens_where_the_service_cannot_be_told(run, logged_in):
+    kept = credentials.folder() / "credentials.json"
+    away = f"http://127.0.0.1:{free_port()}"
+    kept.write_text(kept.read_text().replace(logged_in.url, away))
+    code, _, said = run("logout")
+    assert code == 1
+    assert "No answer from ImagineAI" in said
+    assert json.loads(kept.read_text()) == {}
+
+
 def test_tokens_that_have_run_out_are_exchanged_and_kept(run, logged_in):
     kept = credentials.folder() / "credentials.json"
     tokens = json.loads(kept.read_text())

@@ -6,7 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.contract.wire import small_photo
+from tests.console.visitor import visiting
+from tests.contract.wire import a_user, small_photo
 
 MANY = """
 INSERT INTO products (id, user_id, title, category)
@@ -21,7 +22,7 @@ def catalogue(owner, operator):
     owner.product(title="Red bicycle", description="With a bell", category="sports")
     owner.product(title="Lamp", category="furniture")
     product_id = owner.product(title="Blue chair", category="furniture")["id"]
-    owner.analysed(product_id, small_photo())
+    owner.analysed(product_id, small_photo(1200, 900))
 
 
 def cards(visitor):
@@ -40,9 +41,28 @@ def test_products_are_loaded_as_they_are_scrolled_to(at_home, catalogue):
     expect(cards(at_home)).to_have_count(100)
 
 
-def test_a_product_shows_its_photo(at_home, catalogue):
+def test_a_product_shows_its_photo_small(at_home, catalogue):
+    read = at_home.reads_from_storage()
     at_home.goes_to("#/products", "Products")
-    expect(at_home.page.locator(".thumb img.shown")).to_have_js_property("naturalWidth", 160)
+    expect(at_home.page.locator(".thumb img.shown")).to_have_js_property("naturalWidth", 384)
+    assert read
+    assert all("/thumbnails/" in url for url in read)
+
+
+def test_a_dense_screen_gets_twice_the_pixels(browser, platform, owner, catalogue):
+    with visiting(browser, platform, device_scale_factor=2) as visitor:
+        visitor.is_user(owner)
+        visitor.goes_to("#/products", "Products")
+        expect(visitor.page.locator(".thumb img.shown")).to_have_js_property("naturalWidth", 768)
+
+
+def test_a_photo_that_cannot_be_shown_leaves_the_card_as_it_is(visitor, platform):
+    with a_user(platform.url) as user:
+        user.replaced(user.product(title="Replaced")["id"])
+        visitor.is_user(user)
+        visitor.goes_to("#/products", "Products")
+        expect(cards(visitor).locator(".no-picture")).to_be_visible()
+        expect(cards(visitor)).to_have_text([re.compile("Replaced")])
 
 
 def test_words_find_products(at_home, catalogue):

@@ -59,8 +59,20 @@ def test_a_session_that_is_over_asks_to_sign_in_and_goes_on_where_it_was(visitor
     visitor.page.get_by_role("heading", name="Model", exact=True).wait_for()
 
 
-def test_signing_out_forgets_the_tokens(visitor):
+def test_signing_out_forgets_the_tokens_and_ends_the_session_at_the_service(visitor, owner):
     visitor.sign_up()
-    visitor.page.get_by_role("button", name="Sign out").click()
+    body = {"refresh_token": stored(visitor)["refresh_token"]}
+    with visitor.page.expect_response("**/api/v1/auth/logout") as answer:
+        visitor.page.get_by_role("button", name="Sign out").click()
     visitor.page.get_by_role("heading", name="Sign in").wait_for()
+    assert visitor.page.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert answer.value.status == 204
+    assert owner.http.post("/auth/refresh", json=body).status_code == 401
+
+
+def test_signing_out_while_the_service_is_away_says_so(visitor):
+    visitor.sign_up()
+    visitor.page.route("**/api/v1/auth/logout", lambda route: route.abort())
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.page.get_by_text("the service was not told").wait_for()
     assert visitor.page.evaluate("sessionStorage.length + localStorage.length") == 0

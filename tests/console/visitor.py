@@ -84,6 +84,23 @@ class Visitor:
             files,
         )
 
+    def reads_from_storage(self):
+        """The addresses of the pictures that are read from here on."""
+        read = []
+        storage = self.platform.env["S3_ENDPOINT_URL"]
+        self.page.on("request", lambda one: read.append(one.url) if one.url.startswith(storage) else None)
+        return read
+
+    def is_on_a_slow_line(self, bytes_a_second):
+        """Send no faster than that."""
+        speeds = {
+            "offline": False,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": bytes_a_second,
+        }
+        self._context.new_cdp_session(self.page).send("Network.emulateNetworkConditions", speeds)
+
     def close(self):
         self._context.close()
 

@@ -110,6 +110,7 @@ def before_add_examples(context, examples):
     right = {
         "log_in": lambda: {"body": account(ALICE)},
         "refresh": lambda: {"body": {"refresh_token": log_in(ALICE)["refresh_token"]}},
+        "log_out": lambda: {"body": {"refresh_token": log_in(ALICE)["refresh_token"]}},
         "create_batch": lambda: {"body": PAIRS[0]},
         "retry_job": lambda: {"path_parameters": {"job_id": WORLD["failed_jobs"][-1]}},
         "upload_directly": lambda: {

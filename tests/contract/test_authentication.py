@@ -34,6 +34,10 @@ def refresh(anonymous, token):
     return anonymous.post("/api/v1/auth/refresh", json={"refresh_token": token})
 
 
+def logout(anonymous, token):
+    return anonymous.post("/api/v1/auth/logout", json={"refresh_token": token})
+
+
 def me(anonymous, token):
     return anonymous.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
 
@@ -273,6 +277,62 @@ def test_of_six_equal_refreshes_at_most_one_succeeds(anonymous, user):
     statuses = [answer.status_code for answer in answers]
     assert statuses.count(200) <= 1
     assert statuses.count(200) + statuses.count(401) == 6
+
+
+def test_logging_out_kills_the_token_and_all_that_came_of_its_login(anonymous, user):
+    first = user.login()
+    second = refresh(anonymous, first["refresh_token"]).json()
+    answer = logout(anonymous, second["refresh_token"])
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert refresh(anonymous, second["refresh_token"]).status_code == 401
+
+
+def test_a_used_token_logs_its_newest_descendant_out(anonymous, user):
+    first = user.login()
+    second = refresh(anonymous, first["refresh_token"]).json()
+    assert logout(anonymous, first["refresh_token"]).status_code == 204
+    assert refresh(anonymous, second["refresh_token"]).status_code == 401
+
+
+def test_logging_out_leaves_another_login_alone(anonymous, user):
+    here, there = user.login(), user.login()
+    assert logout(anonymous, here["refresh_token"]).status_code == 204
+    assert refresh(anonymous, there["refresh_token"]).status_code == 200
+
+
+def test_logging_out_says_nothing_of_the_token(anonymous, user, key, claims):
+    pair = user.login()
+    now = int(time.time())
+    unknown = {**claims, "type": "refresh", "jti": str(uuid.uuid4())}
+    tokens = [
+        pair["refresh_token"],
+        pair["refresh_token"],
+        pair["access_token"],
+        "no token at all",
+        jwt.encode(unknown, key, "HS256"),
+        jwt.encode({**unknown, "exp": now - 1}, key, "HS256"),
+    ]
+    answers = [logout(anonymous, token) for token in tokens]
+    assert {(answer.status_code, answer.content) for answer in answers} == {(204, b"")}
+    names = [{*answer.headers} - {"x-request-id", "date"} for answer in answers]
+    assert all(one == names[0] for one in names)
+
+
+def test_an_access_token_lives_on_after_logging_out_and_logs_nobody_out(anonymous, user):
+    pair = user.login()
+    assert logout(anonymous, pair["access_token"]).status_code == 204
+    pair = refresh(anonymous, pair["refresh_token"]).json()
+    assert logout(anonymous, pair["refresh_token"]).status_code == 204
+    assert me(anonymous, pair["access_token"]).status_code == 200
+
+
+def test_a_refresh_that_races_a_logout_leaves_no_live_token(anonymous, user):
+    for _ in range(8):
+        token = user.login()["refresh_token"]
+        calls = [logout, refresh]
+        _, refreshed = at_once(lambda one, token=token, calls=calls: calls[one](anonymous, token), 2)
+        if refreshed.status_code == 200:
+            assert refresh(anonymous, refreshed.json()["refresh_token"]).status_code == 401
 
 
 def test_a_disabled_account_is_cut_off_at_its_next_request(anonymous, new_user, database):

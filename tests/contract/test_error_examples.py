@@ -51,7 +51,7 @@ def declaring(operations, status):
 
 def test_400_says_what_broken_json_is_answered(user, operations):
     names = taking_json(operations)
-    assert len(names) == 10
+    assert len(names) == 11
     for name in names:
         method, path = filled(name)
         answer = user.http.request(method, path, content=BROKEN, headers=JSON)
@@ -122,6 +122,7 @@ WITHOUT_A_FIELD = {
     "POST /api/v1/auth/register": {"email": "a@example.com", "full_name": "Jane"},
     "POST /api/v1/auth/login": {"email": "a@example.com"},
     "POST /api/v1/auth/refresh": {},
+    "POST /api/v1/auth/logout": {},
     "POST /api/v1/products": {},
     "POST /api/v1/uploads/presigned-url": {
         "product_id": UNKNOWN,
@@ -209,6 +210,7 @@ def test_a_large_body_is_answered_as_413_says(user, operations):
         ("POST", "/uploads/confirm", "POST /api/v1/uploads/confirm"),
         ("GET", f"/analysis/{UNKNOWN}", "GET /api/v1/analysis/{image_id}"),
         ("POST", "/auth/refresh", "POST /api/v1/auth/refresh"),
+        ("POST", "/auth/logout", "POST /api/v1/auth/logout"),
     ],
 )
 def test_429_says_what_is_answered_over_the_limit(second, operations, method, path, tier):

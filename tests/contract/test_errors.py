@@ -46,11 +46,17 @@ ROUTES = [
     ("POST", f"/webhooks/{UNKNOWN}/test"),
     ("GET", f"/webhooks/{UNKNOWN}/deliveries"),
 ]
-OPEN_ROUTES = [("POST", "/auth/register"), ("POST", "/auth/login"), ("POST", "/auth/refresh")]
+OPEN_ROUTES = [
+    ("POST", "/auth/register"),
+    ("POST", "/auth/login"),
+    ("POST", "/auth/refresh"),
+    ("POST", "/auth/logout"),
+]
 WITH_JSON = [
     ("POST", "/auth/register"),
     ("POST", "/auth/login"),
     ("POST", "/auth/refresh"),
+    ("POST", "/auth/logout"),
     ("POST", "/products"),
     ("PATCH", f"/products/{UNKNOWN}"),
     ("POST", "/uploads/presigned-url"),
@@ -63,6 +69,7 @@ FIELDS = {
     "/auth/register": {"email": "a@example.com", "password": "long enough", "full_name": "Jane"},
     "/auth/login": {"email": "a@example.com", "password": "long enough"},
     "/auth/refresh": {"refresh_token": "x"},
+    "/auth/logout": {"refresh_token": "x"},
     "/products": {"title": "x", "description": "x", "category": "x"},
     "/uploads/presigned-url": {
         "product_id": UNKNOWN,

@@ -45,6 +45,7 @@ DETAILS = [
     ("/models", {}, 1),
     ("/models/card", {}, 1),
     ("/pictures?image_id={image_id}", {}, 2),
+    ("/pictures?image_id={image_id}&size=small", {}, 2),
     ("/products/{product_id}", {}, 2),
     ("/jobs/{job_id}", {}, 3),
     ("/batch/{job_id}", {}, 3),
@@ -148,6 +149,8 @@ def ids(user, product, seen, database):
     database.execute(MORE_IMAGES, {"product": product["id"], "images": 100})
     webhook_id = user.http.post("/webhooks", json={"url": "https://nowhere.invalid/"}).json()["id"]
     database.execute(DELIVERIES, {"webhook": webhook_id})
+    small = {"image_id": seen["image_id"], "size": "small"}
+    eventually(lambda: user.http.get("/pictures", params=small).json()[0]["url"], bool)
     return {**seen, "product_id": product["id"], "webhook_id": webhook_id}
 
 

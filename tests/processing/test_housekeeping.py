@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from imagineai_api import storage as storages
+from imagineai_api import thumbnails
 from imagineai_api.auth import service as accounts
 from imagineai_api.database import interval
 from imagineai_api.dispatcher import Dispatcher
@@ -203,6 +204,27 @@ async def test_of_the_objects_only_those_go_that_no_row_of_a_known_user_names(
     assert await there(place, [orphan]) == []
     assert await there(place, kept) == kept
     assert "are left alone" in outcome.remarks[0]
+    await place.storage.delete(kept)
+
+
+async def test_of_the_small_pictures_those_go_whose_original_no_row_names_with_that_content(
+    place, owner, product, upload, house
+):
+    await upload()
+    (original,) = await keys_of(place, product)
+    etag = (await place.storage.head(original)).etag
+    unnamed = f"products/{owner}/{product}/{uuid4()}_mug.jpg"
+    orphans = [*thumbnails.keys(unnamed, etag), *thumbnails.keys(original, '"another"')]
+    elsewhere = thumbnails.keys(f"products/{uuid4()}/{product}/{uuid4()}_mug.jpg", etag)
+    kept = [*thumbnails.keys(original, etag), *elsewhere]
+    await put(place, *orphans, *kept)
+
+    assert (await house("orphan thumbnails")).removed == 0, "they are not a day old"
+    outcome = await house("orphan thumbnails", orphan_object_hours=0)
+
+    assert await there(place, orphans) == []
+    assert await there(place, kept) == kept
+    assert f"{len(elsewhere)} objects are left alone" in outcome.remarks[0]
     await place.storage.delete(kept)
 
 

@@ -23,6 +23,7 @@ DUTIES = [
     "missed runs",
     "unconfirmed uploads",
     "orphan objects",
+    "orphan thumbnails",
     "outbox",
     "webhook deliveries",
     "expired tokens",
@@ -147,8 +148,9 @@ def test_the_deployment_has_its_schedule_and_prefect_makes_its_runs(prefect):
 def test_without_s3_its_duty_fails_in_words_and_the_others_are_done(without_s3):
     assert without_s3.state["type"] == "FAILED"
     words = "The picture storage is away: try again in a moment."
-    assert without_s3.state["message"] == f"orphan objects: {words}"
-    assert without_s3.tasks == {**dict.fromkeys(DUTIES, "COMPLETED"), "orphan objects": "FAILED"}
+    in_s3 = ("orphan objects", "orphan thumbnails")
+    assert without_s3.state["message"] == " ".join(f"{duty}: {words}" for duty in in_s3)
+    assert without_s3.tasks == {**dict.fromkeys(DUTIES, "COMPLETED"), **dict.fromkeys(in_s3, "FAILED")}
     assert list(without_s3.table) == DUTIES
     assert words in without_s3.table["orphan objects"][2]
     assert without_s3.table["outbox"][1] == "1"

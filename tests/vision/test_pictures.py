@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagineai_vision.picture import MAX_PIXELS, PictureError, examine, read
+from imagineai_vision.picture import MAX_PIXELS, PictureError, examine, fitted, read
 from tests.vision import files
 
 ACCEPTED = files.accepted()
@@ -126,6 +126,33 @@ def test_a_broken_orientation_block_is_ignored(exif):
 def test_a_jpeg_decoded_at_a_smaller_scale_is_close_to_the_full_decode(width):
     image = files.scene().resize((width, width * 3 // 4), Image.Resampling.BICUBIC)
     assert difference(read(files.encode(image, "JPEG", quality=95), 224), image) < 2
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [((400, 300), (80, 60)), ((60, 40), (60, 40)), ((2000, 3), (80, 1)), ((1, 1), (1, 1))]
+)
+def test_a_fitted_picture_keeps_its_proportions_and_is_never_enlarged(size, fits):
+    rgb = fitted(files.encode(files.scene().resize(size), "PNG"), 80)
+    assert rgb.shape == (fits[1], fits[0], 3)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_every_kind_of_picture_is_fitted(name):
+    facts, rgb = examine(ACCEPTED[name]), fitted(ACCEPTED[name], 64)
+    assert max(rgb.shape[:2]) == min(64, max(facts.width, facts.height))
+    assert (rgb.shape[1] >= rgb.shape[0]) == (facts.width >= facts.height)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_fitted_picture_is_upright(orientation):
+    rgb = fitted(files.turned(orientation, "JPEG"), 96)
+    upright = np.asarray(files.scene().resize((96, 72), Image.Resampling.BICUBIC)).astype(int)
+    assert np.abs(rgb - upright).mean() < 4
+
+
+def test_a_fitted_picture_lies_over_white():
+    clear = Image.new("RGBA", (40, 20), (200, 0, 0, 0))
+    assert fitted(files.encode(clear, "PNG"), 16).min() == 255
 
 
 @pytest.mark.parametrize("name", ACCEPTED)

@@ -87,10 +87,11 @@ function arrive(title, y) {
 }
 
 function problem(error, again) {
+  const isMissing = error.status === 404;
   return h("section", { class: "empty" },
-    h("h1", {}, error.status === 404 ? "Not here" : "That did not work"),
+    h("h1", {}, isMissing ? "Not here" : "That did not work"),
     h("p", {}, error.message),
     h("div", { class: "row centred" },
-      h("button", { class: "button", type: "button", click: again }, "Try again"),
-      h("a", { class: "button quiet", href: HOME }, "All products")));
+      isMissing ? null : h("button", { class: "button", type: "button", click: again }, "Try again"),
+      h("a", { class: isMissing ? "button" : "button quiet", href: HOME }, "All products")));
 }

@@ -7,6 +7,7 @@ import { STEPS } from "./words.js";
 
 const SENT_AT_ONCE = 3;
 const ACCEPTED = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"]);
+const CANCELLED = "You cancelled it.";
 const OTHER_TYPE = "This is not a JPEG, PNG, WebP or GIF picture.";
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const JOB_OF = "imagineai.job.";
@@ -18,6 +19,7 @@ let sending = 0;
 let lastKey = 0;
 
 session.onEnd(() => {
+  uploads.forEach((one) => one.stop.abort());
   uploads = [];
   jobs.clear();
 });
@@ -29,7 +31,7 @@ export function onChange(listener, signal) {
 
 /** The uploads of a product, or all of them. */
 export const uploadsOf = (productId) => uploads.filter((one) => productId === null || one.productId === productId);
-export const isOver = (one) => one.state === "refused" || Boolean(one.job && hasEnded(one.job));
+export const isOver = (one) => ["refused", "cancelled"].includes(one.state) || Boolean(one.job && hasEnded(one.job));
 export const jobsOf = (productId) => [...jobs.values()].filter((job) => job.productId === productId);
 export const hasEnded = (job) => ENDED.has(job.status);
 export const jobOfImage = (imageId) => sessionStorage.getItem(JOB_OF + imageId);
@@ -38,16 +40,24 @@ export const jobOfImage = (imageId) => sessionStorage.getItem(JOB_OF + imageId);
 export function upload(productId, files) {
   const added = [...files].map((file) => ({
     key: (lastKey += 1), productId, file, state: "waiting", preview: URL.createObjectURL(file),
+    sent: 0, stop: new AbortController(),
   }));
   uploads.push(...added);
-  for (const one of added) if (!ACCEPTED.has(one.file.type)) refuse(one, OTHER_TYPE);
+  for (const one of added) if (!ACCEPTED.has(one.file.type)) leave(one, "refused", OTHER_TYPE);
   added.forEach((one) => tell({ upload: one }));
   sendNext();
 }
 
-/** Send a file again that was refused. */
+/** Do not send a file, or no more of it. */
+export function cancelUpload(one) {
+  one.stop.abort();
+  leave(one, "cancelled", CANCELLED);
+  tell({ upload: one });
+}
+
+/** Send a file again that was refused or cancelled. */
 export function sendAgain(one) {
-  Object.assign(one, { state: "waiting", error: null });
+  Object.assign(one, { state: "waiting", error: null, sent: 0, stop: new AbortController() });
   tell({ upload: one });
   sendNext();
 }
@@ -131,21 +141,25 @@ async function sendOne(one) {
   const form = new FormData();
   form.append("product_id", one.productId);
   form.append("file", one.file, one.file.name);
+  const { signal } = one.stop;
+  const progress = (sent, total) => {
+    one.sent = sent / total;
+    tell({ upload: one });
+  };
   try {
-    const started = await send("/uploads/direct", form);
-    if (!uploads.includes(one)) return; // signed out meanwhile
+    const started = await send("/uploads/direct", form, { signal, progress });
     one.imageId = started.image_id;
     one.job = follow(started.job_id, { productId: one.productId, imageIds: [started.image_id] });
     one.state = "started";
   } catch (error) {
-    refuse(one, error.message);
+    if (signal.aborted) return; // cancelled, or signed out
+    leave(one, "refused", error.message);
   }
   tell({ upload: one, job: one.job });
 }
 
-function refuse(one, sentence) {
-  one.state = "refused";
-  one.error = sentence;
+function leave(one, state, sentence) {
+  Object.assign(one, { state, error: sentence });
 }
 
 function hear(job, event) {

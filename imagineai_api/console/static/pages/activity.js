@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { chip } from "../parts/chip.js";
 import { choice } from "../parts/dialog.js";
+import { icon } from "../parts/icons.js";
 import { complain } from "../parts/toast.js";
 import { count, since, state } from "../words.js";
 
@@ -37,11 +38,12 @@ export async function show({ main, signal }) {
 
 /** A job in a line, with the title of its product where it is known. */
 export function row(job, title) {
-  const failed = job.failed_images ?? 0;
+  const failed = job.failed_images ?? (job.status === "completed" ? job.total_images - job.processed_images : 0);
   const words = job.job_type === "batch" ? `Batch of ${count(job.total_images, "photo")}` : "One photo";
   return h("li", {}, h("a", { class: "job-row", href: `#/activity/${job.id}` },
     h("span", { class: "job-name" }, h("strong", {}, words), title ? h("span", { class: "muted" }, title) : null),
     chip(job.status),
-    h("span", { class: "muted" }, failed ? `${failed} failed` : `${job.processed_images} of ${job.total_images}`),
+    failed ? h("span", { class: "flag" }, icon("warning"), `${failed} of ${job.total_images} failed`)
+      : h("span", { class: "muted" }, `${job.processed_images} of ${job.total_images}`),
     h("time", { class: "muted", datetime: job.created_at }, since(job.created_at))));
 }

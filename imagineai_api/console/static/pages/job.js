@@ -7,9 +7,12 @@ import { chip } from "../parts/chip.js";
 import { icon } from "../parts/icons.js";
 import { jobPanel } from "../parts/jobpanel.js";
 import { failure, pairs, panel } from "../parts/panel.js";
+import { picture } from "../parts/picture.js";
 import { go } from "../router.js";
 import { count, date, duration, STEP_NAMES, STEPS } from "../words.js";
 import { hasEnded, known, onChange } from "../work.js";
+
+const PICTURES = 24;
 
 export async function show({ main, ids: [id], signal }) {
   const head = h("div", {});
@@ -22,7 +25,7 @@ export async function show({ main, ids: [id], signal }) {
     const product = job.product_id ? await get(`/products/${job.product_id}`, {}, { signal }).catch(() => null) : null;
     const title = job.job_type === "batch" ? `Batch of ${count(job.total_images, "photo")}` : "One photo";
     fill(head, ...heading(job, product, title));
-    fill(more, ...details(job));
+    fill(more, ...details(job, product));
     if (followed) return;
     followed = known(job);
     const place = (imageId) => placeOf(product, imageId);
@@ -43,7 +46,7 @@ function heading(job, product, title) {
         h("span", {}, date(job.created_at)))))];
 }
 
-function details(job) {
+function details(job, product) {
   const took = new Date(job.completed_at) - new Date(job.started_at);
   const facts = pairs([
     ["Succeeded", `${job.processed_images} of ${job.total_images}`],
@@ -59,9 +62,24 @@ function details(job) {
   const shown = times.map(([name, ms]) => [STEP_NAMES[name], ms, duration(ms)]);
   return [
     job.error_message ? failure("Why it failed", h("p", {}, job.error_message)) : null,
+    pictures(job, product),
     h("div", { class: "two" }, panel("In numbers", facts),
       shown.length ? panel("A photo's steps took", bars(shown, "Mean duration of each step")) : null),
   ];
+}
+
+/** The photos of a job that are still there. */
+function pictures(job, product) {
+  const ids = [...new Set(job.steps.map((step) => step.product_image_id))]
+    .filter((id) => product?.images.some((image) => image.id === id));
+  if (!ids.length) return null;
+  const links = ids.slice(0, PICTURES).map((id) => {
+    const { name, address } = placeOf(product, id);
+    return h("li", {}, h("a", { class: "thumb", href: address, "aria-label": name, title: name }, picture(id, "")));
+  });
+  const more = ids.length - links.length;
+  return panel("Photos", h("ul", { class: "strip", "aria-label": "Photos" }, links),
+    more ? h("p", { class: "muted" }, `And ${count(more, "more", "more")}.`) : null);
 }
 
 function placeOf(product, imageId) {

@@ -28,8 +28,10 @@ function version(title, model) {
     ["Since", date(model.since)],
     ["Labels", number(model.labels)],
     ["Runs on", model.device.toUpperCase()],
-    ["MLflow run", model.run_id],
-    ["Commit", model.git_commit?.slice(0, 12)],
-    ["SHA-256", model.bundle_sha256],
-  ], "code"));
+    ["MLflow run", code(model.run_id)],
+    ["Commit", code(model.git_commit?.slice(0, 12))],
+    ["SHA-256", code(model.bundle_sha256)],
+  ]));
 }
+
+const code = (value) => value ? h("code", {}, value) : null;

@@ -15,6 +15,7 @@ import { COLORS, date, duration, percent, plain, title } from "../words.js";
 import { follow, hasEnded, jobOfImage, onChange, resume, stepsOf } from "../work.js";
 
 const CANDIDATES = 5;
+const SURE = 0.6;
 const TRY_AGAIN = "“Analyse again” tries once more. Where the picture itself is the trouble, upload another one.";
 
 export async function show({ main, ids: [productId, imageId], signal }) {
@@ -86,7 +87,7 @@ function headline(analysis, image) {
   const { classification_label: found } = analysis;
   const label = found === "other" ? "Not recognised with confidence" : title(found);
   return [h("h1", {}, label), h("p", { class: "facts" },
-    h("strong", { class: "sure" }, `${percent(analysis.classification_confidence)} sure`),
+    h("strong", { class: analysis.classification_confidence < SURE ? null : "sure" }, `${percent(analysis.classification_confidence)} sure`),
     analysis.category ? h("span", {}, title(analysis.category)) : null,
     analysis.subcategory ? h("span", {}, title(analysis.subcategory)) : null,
     h("span", {}, image.original_filename))];

@@ -13,8 +13,9 @@ import { action, toast } from "../parts/toast.js";
 import { uploadList } from "../parts/uploads.js";
 import { go } from "../router.js";
 import { CATEGORIES, count, percent, PRODUCT_STATES, title } from "../words.js";
-import { follow, hasEnded, jobsOf, onChange, resume, stepsOf, upload } from "../work.js";
+import { follow, hasEnded, isOver, jobsOf, onChange, resume, stepsOf, upload, uploadsOf } from "../work.js";
 
+const INVITATION = "As many as you like at once. You see each step as it happens.";
 const GATHER_MS = 1500;
 const MAX_BATCH = 1000;
 
@@ -40,9 +41,15 @@ export async function show({ main, ids: [id], signal }) {
       if (!cards.has(image.id)) cards.set(image.id, photoCard(id, image, chosen, bar.show, photos));
       cards.get(image.id).show(found.get(image.id));
     }
-    fill(empty, product.images.length ? null
-      : invitation("Drop photos here", "As many as you like at once. You see each step as it happens.", take));
+    invite();
     bar.show();
+  }
+
+  // Not while the first ones are on their way.
+  function invite() {
+    const isInvited = !product.images.length && !uploadsOf(id).some((one) => !isOver(one));
+    if (isInvited === Boolean(empty.children.length)) return;
+    fill(empty, isInvited ? invitation("Drop photos here", INVITATION, take) : null);
   }
 
   async function analyse() {
@@ -65,9 +72,10 @@ export async function show({ main, ids: [id], signal }) {
   let gathering = null;
   onChange(({ job, upload: sent, event }) => {
     if (job && event?.image_id) cards.get(event.image_id)?.follow(job, event.image_id);
-    const isOver = job?.productId === id && hasEnded(job);
+    if (product && sent?.productId === id) invite();
+    const isDone = job?.productId === id && hasEnded(job);
     const isNew = sent?.productId === id && sent.imageId && !cards.has(sent.imageId);
-    if (isOver || isNew) {
+    if (isDone || isNew) {
       gathering ??= setTimeout(() => {
         gathering = null;
         load().catch(() => {});

@@ -2,6 +2,7 @@
 
 import { get, post } from "../api.js";
 import { fill, h } from "../dom.js";
+import { CARD, linkTo } from "../links.js";
 import { chip } from "../parts/chip.js";
 import { ask, choice, field } from "../parts/dialog.js";
 import { chooser, dropAnywhere, invitation } from "../parts/dropzone.js";
@@ -134,6 +135,7 @@ function filterBar(filters, change) {
 function card(product) {
   const main = product.images.find((image) => image.is_primary && image.upload_status === "uploaded")
     ?? product.images.find((image) => image.upload_status === "uploaded");
+  if (main) linkTo(main.id, CARD); // those of a page are asked for together
   return h("li", { class: "card", "data-product": product.id },
     h("a", { href: `#/products/${product.id}` },
       h("span", { class: "thumb" }, main ? picture(main.id, "") : noPicture(),

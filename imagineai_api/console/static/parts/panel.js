@@ -11,5 +11,5 @@ export const failure = (title, ...children) =>
   h("section", { class: "panel failed", "aria-label": title }, h("h2", {}, title), children);
 
 /** Names with their values; those without a value are left out. */
-export const pairs = (rows, style = null) => h("dl", { class: "pairs" },
-  rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", { class: style }, value)]));
+export const pairs = (rows) => h("dl", { class: "pairs" },
+  rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));

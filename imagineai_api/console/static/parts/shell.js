@@ -1,9 +1,10 @@
 // What is around every page: the way to the other pages, who is signed in, the operators' page.
 
-import { me } from "../api.js";
+import { me, signOut } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as session from "../session.js";
 import { icon, mark } from "./icons.js";
+import { toast } from "./toast.js";
 
 const PLACES = [
   ["products", "Products"],
@@ -50,11 +51,14 @@ function build(root, main) {
       related,
       h("div", { class: "account" }, name,
         h("button", { class: "icon-button", type: "button", title: "Sign out", "aria-label": "Sign out",
-          click: () => session.end() }, icon("out")))),
+          click: leave }, icon("out")))),
     main);
   return (place) => links.forEach(([here, link]) =>
     here === place ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current"));
 }
+
+const leave = () => signOut().catch((error) =>
+  toast(`You are signed out here, but the service was not told: ${error.message}`, true));
 
 // The page's head names the API's documentation in development; the service names an admin the operators' page.
 function operators(address) {

@@ -2,12 +2,11 @@
 
 import { fill, h } from "../dom.js";
 import { count, percent, size } from "../words.js";
-import { dismiss, hasEnded, isOver, onChange, sendAgain, stepsOf, uploadsOf } from "../work.js";
+import { cancelUpload, dismiss, hasEnded, isOver, onChange, sendAgain, stepsOf, uploadsOf } from "../work.js";
 import { icon } from "./icons.js";
 import { cancelButton } from "./jobpanel.js";
 import { stepList } from "./steps.js";
 
-const BEFORE = { waiting: "Waiting to be sent", sending: "Sending…" };
 
 /** Show a product's uploads until the signal; with null, those of every product that are not over yet. */
 export function uploadList(productId, signal) {
@@ -26,8 +25,7 @@ export function uploadList(productId, signal) {
     if (upload || job) rows.get((upload ?? all.find((one) => one.job === job))?.key)?.show();
     else showAll(new Set(all.map((one) => one.key)));
     const over = all.filter(isOver);
-    const words = over.length < all.length
-      ? `${over.length} of ${count(all.length, "photo")} done` : `${count(all.length, "photo")}: all done`;
+    const words = told(all);
     if (summary.textContent !== words) summary.textContent = words;
     clear.hidden = !over.length;
   }
@@ -49,36 +47,74 @@ export function uploadList(productId, signal) {
   return panel;
 }
 
+/** What became of the files, but for those that were cancelled. */
+function told(uploads) {
+  const wanted = uploads.filter((one) => one.state !== "cancelled");
+  const done = wanted.filter(isOver).length;
+  const refused = wanted.filter((one) => one.state === "refused").length;
+  const photos = count(wanted.length, "photo");
+  if (!wanted.length) return "Nothing is being sent.";
+  return (done < wanted.length ? `${done} of ${photos} done` : `${photos}: all done`)
+    + (refused ? `, ${refused} not taken` : "");
+}
+
 const smallButton = (words, click) => h("button", { class: "button small quiet", type: "button", click }, words);
 
 function row(upload, list) {
   const steps = stepList();
+  const bytes = h("progress", { max: 1, "aria-label": `Sending ${upload.file.name}` });
   const said = h("p", { class: "upload-said" });
   const button = h("div", { class: "row" });
   const name = h("strong", {}, upload.file.name);
   const element = h("li", { class: "upload" },
-    h("img", { class: "upload-picture", src: upload.preview, alt: "" }),
+    h("img", { class: "upload-picture", src: upload.preview, alt: "", decoding: "async" }),
     h("div", { class: "upload-main" },
       h("div", { class: "upload-name" }, name, h("span", { class: "muted" }, size(upload.file.size))),
-      steps.element, said), button);
+      bytes, steps.element, said), button);
   list.append(element);
   const show = () => {
     const { state, job, error } = upload;
     const now = job ? stepsOf(job, upload.imageId) : [];
     element.dataset.state = job ? job.status : state;
-    steps.element.hidden = state === "refused";
-    steps.show(job ? now : stepsOf({ steps: new Map() }, ""));
-    said.textContent = state === "started" ? outcome(job, now) : BEFORE[state] ?? error;
-    if (job && !hasEnded(job)) {
-      if (!button.children.length) fill(button, cancelButton(job));
-    } else if (state === "refused") {
-      fill(button, smallButton([icon("again"), "Send again"], () => sendAgain(upload)));
-    } else if (job?.status === "completed") {
-      const address = `#/products/${upload.productId}/photos/${upload.imageId}`;
-      fill(button, h("a", { class: "button small quiet", href: address }, "Open"));
-    } else fill(button);
+    bytes.hidden = state !== "sending";
+    if (upload.sent < 1) bytes.value = upload.sent;
+    else bytes.removeAttribute("value"); // all is out: how long the service takes is not known
+    steps.element.hidden = !job;
+    steps.show(now);
+    said.textContent = job ? outcome(job, now) : error ?? before(upload);
+    offer(doable(upload));
   };
+  // Who pressed the button that goes keeps the focus on the one that comes.
+  function offer(name) {
+    if (button.dataset.offers === name) return;
+    button.dataset.offers = name;
+    const hadFocus = button.contains(document.activeElement);
+    fill(button, OFFERS[name](upload));
+    if (hadFocus) button.firstElementChild?.focus();
+  }
   return { upload, element, show };
+}
+
+const OFFERS = {
+  stop: (upload) => smallButton([icon("stop"), "Cancel"], () => cancelUpload(upload)),
+  again: (upload) => smallButton([icon("again"), "Send again"], () => sendAgain(upload)),
+  cancel: ({ job }) => cancelButton(job),
+  open: ({ productId, imageId }) =>
+    h("a", { class: "button small quiet", href: `#/products/${productId}/photos/${imageId}` }, "Open"),
+  nothing: () => null,
+};
+
+/** What can be done about a file now: the name of an offer. */
+function doable({ state, sent, job }) {
+  if (job) return job.status === "completed" ? "open" : hasEnded(job) ? "nothing" : "cancel";
+  if (state === "refused" || state === "cancelled") return "again";
+  return sent < 1 ? "stop" : "nothing";
+}
+
+function before({ state, sent, file }) {
+  if (state === "waiting") return "Waiting to be sent";
+  if (sent === 1) return "Sent; being checked…";
+  return sent ? `${size(sent * file.size)} of ${size(file.size)} sent` : "Sending…";
 }
 
 function outcome(job, steps) {

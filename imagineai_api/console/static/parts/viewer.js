@@ -2,7 +2,7 @@
 
 import { fill, h, svg } from "../dom.js";
 import { percent, title } from "../words.js";
-import { noPicture, picture } from "./picture.js";
+import { fullPicture, noPicture } from "./picture.js";
 
 /** Build the viewer: the photo, the slider, and the list of defects. `show(analysis)` brings it up to date. */
 export function viewer(image) {
@@ -41,7 +41,7 @@ export function viewer(image) {
 
   const isThere = image.upload_status === "uploaded";
   const frame = h("div", { class: "frame", vars: { "--ratio": `${width} / ${height}`, "--wide": width / height } },
-    isThere ? picture(image.id, image.original_filename, { width, height }) : noPicture(), layer);
+    isThere ? fullPicture(image.id, image.original_filename, { width, height }) : noPicture(), layer);
   return { frame, findings: h("div", { class: "stack" }, control, said, list), show };
 }
 
