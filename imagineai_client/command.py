@@ -8,7 +8,7 @@ from typing import cast
 from rich.console import Console
 
 from imagineai_client.errors import ImagineAIError, ServiceUnreachable
-from imagineai_client.verbs import accounts, demonstration, jobs, pictures, tables
+from imagineai_client.verbs import accounts, demonstration, importing, jobs, pictures, tables
 from imagineai_client.verbs.adding import Verbs
 
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="imagineai", description="Talk to a running ImagineAI.")
     verbs = Verbs(parser)
-    for kind in (accounts, pictures, jobs, tables, demonstration):
+    for kind in (accounts, pictures, importing, jobs, tables, demonstration):
         kind.add(verbs)
     return parser
 
