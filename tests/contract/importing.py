@@ -2,7 +2,6 @@
 
 import csv
 import io
-import uuid
 import zipfile
 
 from tests.contract.wire import ENDED, eventually, put
@@ -75,9 +74,13 @@ def counts(done):
 
 def rows_of(user, made, **query):
     """All rows of an import."""
-    answer = user.http.get(f"/imports/{made['id']}/rows", params={"page_size": 100, **query})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["items"]
+    page, rows, pages = 0, [], 1
+    while (page := page + 1) <= pages:
+        wanted = {"page_size": 100, "page": page, **query}
+        answer = user.http.get(f"/imports/{made['id']}/rows", params=wanted)
+        assert answer.status_code == 200, answer.text
+        rows, pages = [*rows, *answer.json()["items"]], answer.json()["pages"]
+    return rows
 
 
 def reasons(user, made):
@@ -99,7 +102,3 @@ def pictures(user):
         title: [image["original_filename"] for image in product["images"]]
         for title, product in products(user).items()
     }
-
-
-def some_key():
-    return uuid.uuid4().hex
