@@ -25,6 +25,7 @@ DUTIES = [
     "orphan objects",
     "outbox",
     "webhook deliveries",
+    "imports",
     "expired tokens",
     "closed shifts",
     "old flow runs",
