@@ -24,6 +24,7 @@ class ImportDisplay:
     def __init__(self, place: Workplace, work: Work) -> None:
         self._database, self._work = place.database, work
         self._shown: UUID | None = None
+        self._told = 0
 
     async def begin(self) -> None:
         """Show that nothing is done yet."""
@@ -32,14 +33,16 @@ class ImportDisplay:
             self._shown = await acreate_progress_artifact(0.0, key=key, description="Rows done")
 
     async def update(self) -> None:
-        """Show how far it is."""
-        if self._shown is None:
-            return
+        """Show how far it is, at every percent."""
         found = await self._read()
-        done = found.imported_rows + found.skipped_rows + found.failed_rows if found else 0
-        if found and found.total_rows:
+        if self._shown is None or found is None or not found.total_rows:
+            return
+        done = found.imported_rows + found.skipped_rows + found.failed_rows
+        percent = done * 100 // found.total_rows
+        if percent > self._told:
+            self._told = percent
             async with display():
-                await aupdate_progress_artifact(self._shown, done * 100.0 / found.total_rows)
+                await aupdate_progress_artifact(self._shown, float(percent))
 
     async def end(self) -> str:
         """Show counts, and the rows that failed with their reasons; gives the counts in words."""

@@ -18,6 +18,8 @@ from imagineai_api.imports.rows import Row
 from imagineai_api.settings import Settings
 from imagineai_api.tables import Job, ProductImage, lease_tokens
 
+LOOKED_UP_AT_ONCE = 500
+"""An import that is run again is mostly known: that goes fast."""
 KNOWN = "Its key was imported already."
 STUCK = "Its run has ended {} times without getting on: start it again, or look at the rows that wait."
 
@@ -111,15 +113,15 @@ class Ledger:
             await self._hold(connection, total_rows=total, failed_rows=unfit, attempts=0)
 
     async def waiting(self, limit: int) -> list[Record[Any]]:
-        """Skip of the next rows those that are known by now, and give the others."""
+        """Skip of the next rows those that are known by now, and give up to ``limit`` of the others."""
         query = select(ImportRow.__table__).where(self._rows, ImportRow.status == "waiting")
-        query = query.order_by(ImportRow.number).limit(limit)
+        query = query.order_by(ImportRow.number).limit(max(limit, LOOKED_UP_AT_ONCE))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
             known = await self._known(connection, [row.image_key for row in rows])
         if known:
             await self._skip([row.number for row in rows if row.image_key in known])
-        return [row for row in rows if row.image_key not in known]
+        return [row for row in rows if row.image_key not in known][:limit]
 
     async def has_waiting(self) -> bool:
         """Whether rows are left."""

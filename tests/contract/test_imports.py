@@ -448,14 +448,25 @@ def test_another_file_than_the_one_begun_with_is_refused(owner, place_object):
     )  # fmt: skip
 
 
-def test_an_upload_is_analysed_while_an_import_goes_on(owner, new_user):
-    content = as_zip({f"mugs/{n:02}.jpg": small_photo() for n in range(60)})
+def test_an_upload_waits_behind_few_pictures_of_an_import(owner, new_user, database):
+    other, many = new_user(), 100
+    product = other.product()["id"]
+    on_their_way = "SELECT count(*) FROM jobs WHERE user_id = %s AND completed_at IS NULL"
+    most = 0
+
+    def look():
+        nonlocal most
+        most = max(most, database.execute(on_their_way, [owner.id]).fetchone()[0])
+        return seen(owner, made)
+
+    content = as_zip({f"mugs/{n:03}.jpg": small_photo() for n in range(many)})
     made = started(owner, announced(owner, "mugs.zip", content))
-    eventually(lambda: seen(owner, made), lambda now: now["imported_rows"] > 0)
-    other = new_user()
-    other.analysed(other.product()["id"])
-    assert seen(owner, made)["imported_rows"] < 60
-    assert counts(ended(owner, made)) == (60, 60, 0, 0)
+    eventually(look, lambda now: now["imported_rows"] > 0)
+    other.analysed(product)
+    assert look()["imported_rows"] < many, "the upload came behind all of the import"
+    done = eventually(look, lambda now: now["completed_at"], 180)
+    assert counts(done) == (many, many, 0, 0)
+    assert 1 <= most <= 8
 
 
 def test_the_run_says_whose_import_it_is_and_of_what(owner, platform):
