@@ -47,7 +47,9 @@ class Archive:
             self._zip = ZipFile(_Bounded(file, most * NAME_BYTES))
         except DAMAGED as error:
             raise Invalid(NO_ZIP) from error
-        self._members = {member.filename: member for member in self._zip.infolist() if _counts(member)}
+        self._members = {
+            member.filename.removeprefix("./"): member for member in self._zip.infolist() if _counts(member)
+        }
         if len(self._zip.infolist()) > most:
             raise Invalid(TOO_MANY.format(most))
         if sum(member.file_size for member in self._zip.infolist()) > settings.import_max_unpacked_bytes:

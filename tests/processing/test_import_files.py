@@ -131,6 +131,12 @@ def test_what_systems_put_beside_the_files_is_passed_over():
     assert [row.image for row in rows(named(*files))] == ["mug.jpg"]
 
 
+def test_a_name_may_begin_at_the_folder_that_was_packed():
+    content = as_zip({"./mugs/blue.jpg": b"x"})
+    assert [row.image for row in rows(content)] == ["mugs/blue.jpg"]
+    assert archive(content).read("mugs/blue.jpg") == b"x"
+
+
 def test_a_folder_is_the_title_and_without_one_the_name():
     found = {
         row.image: (row.title, row.product_key) for row in rows(named("a/b/1.jpg", "c/b/2.jpg", "mug.jpg"))
