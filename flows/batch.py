@@ -1,9 +1,7 @@
 """``process-batch``: a run a batch, a task per chunk of its images."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import UUID
 
@@ -16,20 +14,17 @@ from sqlalchemy import func, select, update
 from flows.batch_summary import show_summary
 from flows.chunk import Chunk, has_ended
 from flows.display import display
+from flows.outlasting import WAIT_S, until_done
 from flows.stopping import finish, on_stop
 from flows.workplace import Workplace, open_workplace
-from imagineai_api.errors import Unavailable
 from imagineai_api.jobs import claims, endings, progress
 from imagineai_api.jobs.claims import Claimed
 from imagineai_api.settings import read_settings
 from imagineai_api.tables import Job, JobImage
 
-log = logging.getLogger(__name__)
-
 CHUNK = 50
 GATHERS_S = 0.15
 """Watchers of a batch are told what happened in the last moment, all at once: it costs a fraction."""
-WAIT_S = 1.0
 NOT_ENDED = "Asked to end before the batch: another run goes on with it."
 
 
@@ -39,10 +34,10 @@ async def process_batch(job_id: UUID) -> str:
     stop, began = asyncio.Event(), time.monotonic()
     async with open_workplace(read_settings(), gathers_s=GATHERS_S) as place:
         with on_stop(stop.set):
-            begun = await _until_done(partial(_begin, place, job_id), stop)
+            begun = await until_done(partial(_begin, place, job_id), stop)
             shown = await _show_progress(job_id)
             turn = partial(_take_chunk, place, job_id, shown, stop)
-            if not (begun and await _until_done(turn, stop)):
+            if not (begun and await until_done(turn, stop)):
                 return NOT_ENDED
         return await show_summary(place, job_id, time.monotonic() - began)
 
@@ -51,18 +46,6 @@ async def process_batch(job_id: UUID) -> str:
 async def process_chunk(place: Workplace, job_id: UUID, works: list[Claimed], stop: asyncio.Event) -> str:
     """Process some images, a few at once; what cannot be done now goes back to the queue."""
     return await Chunk(place, job_id, works, stop).process()
-
-
-async def _until_done(turn: Callable[[], Awaitable[bool]], stop: asyncio.Event) -> bool:
-    """Take turns until one says that all is done, over every absence of a part; False when stopped before."""
-    while not stop.is_set():
-        try:
-            if await turn():
-                return True
-        except Unavailable as error:
-            log.warning("The batch waits: %s", error)
-            await asyncio.sleep(WAIT_S)
-    return False
 
 
 async def _take_chunk(place: Workplace, job_id: UUID, shown: UUID | None, stop: asyncio.Event) -> bool:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from flows.batch import process_batch
 from flows.housekeeping import housekeeping
+from flows.importing import import_products
 from flows.processing import process_images
 from flows.retraining import retrain
 from imagineai_api.errors import SettingsError
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS: tuple[tuple[Flow[Any, Any], str, str], ...] = (
     (process_images, "interactive", "flows.processing.process_images"),
     (process_batch, "batch", "flows.batch.process_batch"),
+    (import_products, "batch", "flows.importing.import_products"),
     (retrain, "batch", "flows.retraining.retrain"),
     (housekeeping, "batch", "flows.housekeeping.housekeeping"),
 )

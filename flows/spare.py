@@ -16,7 +16,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from flows import batch, processing, retraining  # noqa: F401 - the imports are what makes it warm
+from flows import batch, importing, processing, retraining  # noqa: F401 - the imports are what makes it warm
 from flows.warm import SPARE, address
 from imagineai_api.settings import read_settings
 from imagineai_api.storage import Storage

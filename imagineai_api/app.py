@@ -19,6 +19,7 @@ from imagineai_api.documentation import completion, links, pages
 from imagineai_api.exports import routes as exports
 from imagineai_api.health import routes as health
 from imagineai_api.identity import Tokens
+from imagineai_api.imports import routes as imports
 from imagineai_api.inference.registry import ModelRegistry
 from imagineai_api.instant import routes as instant
 from imagineai_api.jobs import routes as jobs
@@ -44,7 +45,8 @@ from imagineai_api.webhooks.sender import Sender
 
 API = "/api/v1"
 FEATURES = (
-    auth, products, pictures, uploads, analysis, instant, batch, jobs, dashboard, exports, models, webhooks,
+    auth, products, pictures, uploads, analysis, instant, batch, jobs, dashboard, exports, imports, models,
+    webhooks,
 )  # fmt: skip
 
 

@@ -18,6 +18,19 @@ async def wake(connection: AsyncConnection, queue: str, job_id: UUID) -> None:
     await wakeups.tell(connection, queue)
 
 
+async def start_import(connection: AsyncConnection, import_id: UUID, key: str) -> None:
+    """Have an import's run ordered under an idempotency key, once this transaction is committed."""
+    payload = {"import_id": str(import_id), "key": key}
+    await connection.execute(insert(Outbox).values(kind="start_import", payload=payload))
+    await wakeups.tell(connection, wakeups.BATCH)
+
+
+async def cancel_run(connection: AsyncConnection, flow_run_id: str) -> None:
+    """End a run in Prefect too, once this transaction is committed."""
+    payload = {"flow_run_id": flow_run_id}
+    await connection.execute(insert(Outbox).values(kind="cancel_flow_run", payload=payload))
+
+
 async def delete_objects(connection: AsyncConnection, keys: Sequence[str], *, after_s: float = 0) -> None:
     """Delete objects from S3 so long after this transaction is committed, however often that takes."""
     if keys:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import BindParameter, Select, Uuid, bindparam, select
 
+from imagineai_api.import_tables import Import, ImportRow
 from imagineai_api.tables import Analysis, Job, Product, ProductImage, Tally
 from imagineai_api.webhook_tables import Webhook, WebhookDelivery
 
@@ -56,6 +57,21 @@ def deliveries(user_id: Owner, *columns: Any) -> Select[Any]:
         .select_from(WebhookDelivery)
         .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
         .where(Webhook.user_id == user_id)
+    )
+
+
+def imports(user_id: Owner, *columns: Any) -> Select[Any]:
+    """Select from a user's imports."""
+    return select(*columns).select_from(Import).where(Import.user_id == user_id)
+
+
+def import_rows(user_id: Owner, *columns: Any) -> Select[Any]:
+    """Select from the rows of a user's imports."""
+    return (
+        select(*columns)
+        .select_from(ImportRow)
+        .join(Import, Import.id == ImportRow.import_id)
+        .where(Import.user_id == user_id)
     )
 
 

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     prefect_api_url: str = "http://127.0.0.1:4200/api"
     process_images_deployment: str = "process-images/interactive"
     process_batch_deployment: str = "process-batch/batch"
+    import_products_deployment: str = "import-products/batch"
     shifts: int = Field(1, ge=0, le=1000)
     """How many interactive shifts are kept open at once."""
     shift_minutes: float = Field(15, gt=0)
@@ -109,6 +110,25 @@ class Settings(BaseSettings):
     batch_silent_s: float = Field(60, gt=0)
     """A batch's run at work that has let a lease lapse for so long is dead, whatever Prefect says of it."""
     dispatch_poll_s: float = Field(1, gt=0)
+
+    imports_per_user: int = Field(10, ge=1, le=1000)
+    """How many imports of one user may be there that have not ended."""
+    import_max_bytes: int = Field(2_000_000_000, ge=1, le=5_000_000_000)
+    """How large an archive may be; S3 takes no more than 5 GB at once."""
+    import_max_csv_bytes: int = Field(50_000_000, ge=1, le=1_000_000_000)
+    import_max_unpacked_bytes: int = Field(10_000_000_000, ge=1)
+    """How much all that lies in an archive may be once it is unpacked."""
+    import_max_rows: int = Field(100_000, ge=1, le=1_000_000)
+    import_concurrency: int = Field(4, ge=1, le=64)
+    """How many pictures an import reads, proves and stores at once."""
+    import_ahead: int = Field(8, ge=1, le=10_000)
+    """So many pictures of an import wait for their analysis at most: an upload comes behind no more."""
+    import_turn_minutes: float = Field(5, gt=0)
+    """A run of an import ends after so long and the next one goes on, behind the batches that wait."""
+    import_resume_hours: float = Field(24, ge=0)
+    """The file of an import that was cancelled, or stopped, is kept for so long."""
+    import_days: float = Field(30, ge=1)
+    """An import that has ended is listed, with its rows, for so long."""
 
     housekeeping_cron: str = "23 */6 * * *"
     """When housekeeping runs, in UTC; empty: never by itself. Read by ``python -m flows.deployments``."""

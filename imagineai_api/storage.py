@@ -1,6 +1,7 @@
 """S3: where the pictures' bytes lie."""
 
 import asyncio
+import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ DELETE_AT_ONCE = 1000
 """S3's own limit for one DeleteObjects call."""
 LIST_AT_ONCE = 1000
 """And for a page of a listing."""
+PIECE_BYTES = 1024 * 1024
+"""What is read at once of an object that is opened as a file."""
 
 Answer = TypeVar("Answer")
 
@@ -101,6 +104,24 @@ class Storage:
             )
         except _NoObject as error:
             raise ObjectChanged from error
+
+    def opened(self, key: str, stored: StoredObject) -> io.BufferedReader:
+        """Give an object as a file for a thread of one's own; it is read piece by piece, never whole.
+
+        Its reads raise ObjectChanged where the object is gone, or another one lies there now.
+        """
+
+        def read(start: int, end: int) -> bytes:
+            asked = {"IfMatch": stored.etag, "Range": f"bytes={start}-{end - 1}"}
+            try:
+                with _translated():
+                    found = self._client.get_object(Bucket=self._bucket, Key=key, **asked)
+                    piece: bytes = found["Body"].read()
+                    return piece
+            except _NoObject as error:
+                raise ObjectChanged from error
+
+        return io.BufferedReader(_Pieces(read, stored.size_bytes), PIECE_BYTES)
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; keys that hold nothing are passed over."""
@@ -183,6 +204,39 @@ class Storage:
                 )
         except TimeoutError as error:
             raise StorageAway from error
+
+
+class _Pieces(io.RawIOBase):
+    """A file whose bytes are fetched where they are read."""
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        super().__init__()
+        self._read, self._size, self._at = read, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError("before the beginning")
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._at + len(buffer), self._size)
+        if end <= self._at:
+            return 0
+        piece = self._read(self._at, end)
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
 
 
 class _NoObject(ImagineAIError):

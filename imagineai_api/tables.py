@@ -65,6 +65,12 @@ def of_owner() -> Mapped[UUID]:
     return mapped_column(server_default=FetchedValue())
 
 
+def known_by_import_key(table: str) -> Index:
+    """An import's key names one thing of a user's."""
+    imported = text("import_key IS NOT NULL")
+    return Index(f"uq_{table}_import_key", "user_id", "import_key", unique=True, postgresql_where=imported)
+
+
 class Table(DeclarativeBase):
     """What all tables share: time-stamps with zones, names for every constraint."""
 
@@ -149,6 +155,7 @@ class Product(Table):
             postgresql_using="gin",
             postgresql_with={"fastupdate": "off"},
         ),
+        known_by_import_key("products"),
     )
 
     id: Mapped[UUID] = primary_key()
@@ -162,6 +169,8 @@ class Product(Table):
     ai_description: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default="draft")
     status_before_processing: Mapped[str | None]
+    import_key: Mapped[str | None]
+    """What imports know it by; null where none has made it."""
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     search: Mapped[Any] = mapped_column(
         TSVECTOR,
@@ -186,6 +195,7 @@ class ProductImage(Table):
         Index(
             "ix_product_images_unconfirmed", "created_at", postgresql_where=text("upload_status = 'pending'")
         ),
+        known_by_import_key("product_images"),
     )
 
     id: Mapped[UUID] = primary_key()
@@ -203,6 +213,8 @@ class ProductImage(Table):
     """The object's ETag when it was accepted; every later read asks for it."""
     upload_job_id: Mapped[UUID | None]
     """The job that the upload started: a second confirm answers it again."""
+    import_key: Mapped[str | None]
+    """What imports know it by: whatever runs at once or again, a user has it once."""
     created_at: Mapped[datetime] = stamped()
 
 
@@ -385,7 +397,7 @@ class Outbox(Table):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        one_of("kind", ("delete_objects", "cancel_flow_run", "start_batch")),
+        one_of("kind", ("delete_objects", "cancel_flow_run", "start_batch", "start_import")),
         Index("ix_outbox_due", "due_at", postgresql_where=text("done_at IS NULL")),
     )
 

@@ -230,6 +230,80 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Import:
+    """A bulk import; ``total_rows`` is null until all of its rows have been read."""
+
+    id: str
+    kind: str
+    name: str
+    status: str
+    total_rows: int | None
+    imported_rows: int
+    skipped_rows: int
+    failed_rows: int
+    error_message: str | None
+    flow_run_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+    @property
+    def rows_done(self) -> int:
+        """How many rows were decided."""
+        return self.imported_rows + self.skipped_rows + self.failed_rows
+
+
+@dataclass(frozen=True)
+class NewImport(Import):
+    """A new import, and where to PUT its file, with exactly that type and length; null for a prefix."""
+
+    upload_url: str | None
+    content_type: str | None
+    expires_in: int | None
+
+
+@dataclass(frozen=True)
+class ImportPage:
+    """A page of imports, newest first."""
+
+    items: list[Import]
+    total: int
+    page: int
+    page_size: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class ImportRow:
+    """What became of a row, and why where it was not imported; a CSV's header is row 1."""
+
+    number: int
+    key: str | None
+    title: str
+    image: str
+    status: str
+    reason: str | None
+    product_id: str | None
+    image_id: str | None
+
+
+@dataclass(frozen=True)
+class ImportRowPage:
+    """A page of an import's rows."""
+
+    items: list[ImportRow]
+    total: int
+    page: int
+    page_size: int
+    pages: int
+
+
+@dataclass(frozen=True)
 class ServedVersion:
     """A model version in the service's memory; run and commit are null where the registry names none."""
 

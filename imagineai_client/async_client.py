@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import httpx
 
 from imagineai_client import answers, calls, live
-from imagineai_client.calls import Call, Format, Table
-from imagineai_client.client import DEFAULT_URL, PATIENCE_S, TIMEOUT_S
+from imagineai_client.calls import Call, Format, RowStatus, Table
+from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, TIMEOUT_S
+from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces_async
 from imagineai_client.downloading import downloading
 from imagineai_client.errors import NotAuthenticated
 from imagineai_client.findings import Findings
@@ -179,6 +180,62 @@ class AsyncClient:
             with downloading(to, self.url) as file:
                 async for piece in answer.aiter_bytes():
                     file.write(piece)
+
+    async def import_file(self, file: Path, *, sent: Sent = no_matter) -> answers.Import:
+        """Send a CSV or a zip to be imported, and start it.
+
+        Args:
+            file: The file; a CSV names pictures that lie in the user's folder in S3.
+            sent: Called with the number of bytes, as they are sent.
+
+        Raises:
+            ServiceUnreachable: The picture storage did not take it.
+            OSError: The file cannot be read.
+        """
+        size_bytes = (await asyncio.to_thread(file.stat)).st_size
+        made = await self._ask(calls.create_import(file.name, size_bytes, None))
+        with delivering():
+            async with httpx.AsyncClient(timeout=SENDING) as storage:
+                answer = await storage.put(
+                    address(made), content=pieces_async(file, sent), headers=about(made, size_bytes)
+                )
+            answer.raise_for_status()
+        return await self.start_import(made.id)
+
+    async def import_prefix(self, prefix: str) -> answers.Import:
+        """Import what lies below a prefix of the user's folder in S3."""
+        return await self.start_import((await self._ask(calls.create_import(None, None, prefix))).id)
+
+    async def start_import(self, import_id: str) -> answers.Import:
+        """Begin, or go on with an import that failed or was cancelled."""
+        return await self._ask(calls.start_import(import_id))
+
+    async def cancel_import(self, import_id: str) -> answers.Import:
+        """End an import; what it has imported stays."""
+        return await self._ask(calls.cancel_import(import_id))
+
+    async def get_import(self, import_id: str) -> answers.Import:
+        """How an import stands."""
+        return await self._ask(calls.get_import(import_id))
+
+    async def imports(self, *, page: int = 1, page_size: int = 20) -> answers.ImportPage:
+        """One page of the imports, newest first."""
+        return await self._ask(calls.imports(page, page_size))
+
+    async def import_rows(
+        self, import_id: str, *, status: RowStatus | None = None, page: int = 1, page_size: int = 100
+    ) -> answers.ImportRowPage:
+        """One page of an import's rows by their numbers; ``status="failed"`` gives the errors."""
+        return await self._ask(calls.import_rows(import_id, status, page, page_size))
+
+    async def follow_import(self, import_id: str) -> AsyncIterator[answers.Import]:
+        """How an import stands, every other moment, the last being its end."""
+        while True:
+            stands = await self.get_import(import_id)
+            yield stands
+            if stands.has_ended:
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def models(self) -> answers.ServedModels:
         """Which model version answers, and which one did before."""

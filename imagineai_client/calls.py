@@ -11,6 +11,7 @@ from imagineai_client import answers
 
 T = TypeVar("T")
 Table = Literal["products", "analyses", "defects"]
+RowStatus = Literal["waiting", "imported", "skipped", "failed"]
 Format = Literal["csv", "jsonl", "parquet"]
 
 
@@ -151,6 +152,42 @@ def retry_job(job_id: str) -> Call[answers.Job]:
 def export(table: Table, written_as: Format) -> Call[None]:
     """All that the user has, as a file."""
     return _get(NoneType, f"/exports/{table}", {"format": written_as})
+
+
+def create_import(
+    filename: str | None, size_bytes: int | None, prefix: str | None
+) -> Call[answers.NewImport]:
+    """Announce a file, or what lies below a prefix."""
+    body = {"filename": filename, "file_size_bytes": size_bytes, "prefix": prefix}
+    return Call(answers.NewImport, "POST", "/imports", {"json": _given(body)})
+
+
+def start_import(import_id: str) -> Call[answers.Import]:
+    """Begin, or go on with an import."""
+    return Call(answers.Import, "POST", f"/imports/{segment(import_id)}/start", repeatable=True)
+
+
+def cancel_import(import_id: str) -> Call[answers.Import]:
+    """End an import."""
+    return Call(answers.Import, "POST", f"/imports/{segment(import_id)}/cancel")
+
+
+def get_import(import_id: str) -> Call[answers.Import]:
+    """How an import stands."""
+    return _get(answers.Import, f"/imports/{segment(import_id)}")
+
+
+def imports(page: int, page_size: int) -> Call[answers.ImportPage]:
+    """One page of imports."""
+    return _get(answers.ImportPage, "/imports", {"page": page, "page_size": page_size})
+
+
+def import_rows(
+    import_id: str, status: RowStatus | None, page: int, page_size: int
+) -> Call[answers.ImportRowPage]:
+    """One page of an import's rows."""
+    query = {"status": status, "page": page, "page_size": page_size}
+    return _get(answers.ImportRowPage, f"/imports/{segment(import_id)}/rows", query)
 
 
 def models() -> Call[answers.ServedModels]:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import httpx
 
 from imagineai_client import answers, calls, live
-from imagineai_client.calls import Call, Format, Table
+from imagineai_client.calls import Call, Format, RowStatus, Table
+from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces
 from imagineai_client.downloading import downloading
 from imagineai_client.errors import NotAuthenticated
 from imagineai_client.findings import Findings
@@ -21,6 +22,8 @@ T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 30.0
 PATIENCE_S = 60.0
+LOOK_S = 1.0
+"""So often an import is looked at: it has no socket, and the rate limit allows two looks a second."""
 
 
 class Client:
@@ -191,6 +194,61 @@ class Client:
         with closing(answer), downloading(to, self.url) as file:
             for piece in answer.iter_bytes():
                 file.write(piece)
+
+    def import_file(self, file: Path, *, sent: Sent = no_matter) -> answers.Import:
+        """Send a CSV or a zip to be imported, and start it.
+
+        Args:
+            file: The file; a CSV names pictures that lie in the user's folder in S3.
+            sent: Called with the number of bytes, as they are sent.
+
+        Raises:
+            ServiceUnreachable: The picture storage did not take it.
+            OSError: The file cannot be read.
+        """
+        size_bytes = file.stat().st_size
+        made = self._ask(calls.create_import(file.name, size_bytes, None))
+        with delivering():
+            answer = httpx.put(
+                address(made), content=pieces(file, sent), headers=about(made, size_bytes), timeout=SENDING
+            )
+            answer.raise_for_status()
+        return self.start_import(made.id)
+
+    def import_prefix(self, prefix: str) -> answers.Import:
+        """Import what lies below a prefix of the user's folder in S3."""
+        return self.start_import(self._ask(calls.create_import(None, None, prefix)).id)
+
+    def start_import(self, import_id: str) -> answers.Import:
+        """Begin, or go on with an import that failed or was cancelled."""
+        return self._ask(calls.start_import(import_id))
+
+    def cancel_import(self, import_id: str) -> answers.Import:
+        """End an import; what it has imported stays."""
+        return self._ask(calls.cancel_import(import_id))
+
+    def get_import(self, import_id: str) -> answers.Import:
+        """How an import stands."""
+        return self._ask(calls.get_import(import_id))
+
+    def imports(self, *, page: int = 1, page_size: int = 20) -> answers.ImportPage:
+        """One page of the imports, newest first."""
+        return self._ask(calls.imports(page, page_size))
+
+    def import_rows(
+        self, import_id: str, *, status: RowStatus | None = None, page: int = 1, page_size: int = 100
+    ) -> answers.ImportRowPage:
+        """One page of an import's rows by their numbers; ``status="failed"`` gives the errors."""
+        return self._ask(calls.import_rows(import_id, status, page, page_size))
+
+    def follow_import(self, import_id: str) -> Iterator[answers.Import]:
+        """How an import stands, every other moment, the last being its end."""
+        while True:
+            stands = self.get_import(import_id)
+            yield stands
+            if stands.has_ended:
+                return
+            time.sleep(LOOK_S)
 
     def models(self) -> answers.ServedModels:
         """Which model version answers, and which one did before."""

@@ -8,7 +8,7 @@ from typing import cast
 from rich.console import Console
 
 from imagineai_client.errors import ImagineAIError, ServiceUnreachable
-from imagineai_client.verbs import accounts, demonstration, jobs, pictures, tables
+from imagineai_client.verbs import accounts, demonstration, importing, jobs, pictures, tables
 from imagineai_client.verbs.adding import Verbs
 
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """The command with all its verbs; its reference is made from this, too."""
     command = argparse.ArgumentParser(prog="imagineai", description="Talk to a running ImagineAI.")
     verbs = Verbs(command)
-    for kind in (accounts, pictures, jobs, tables, demonstration):
+    for kind in (accounts, pictures, importing, jobs, tables, demonstration):
         kind.add(verbs)
     return command
 

@@ -1,12 +1,21 @@
 """How jobs and uploads go on, as bars in a terminal, and as plain lines where there is none."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 
-from imagineai_client.answers import Event, Job
+from imagineai_client.answers import Event, Import, Job
 from imagineai_client.report import show_line
 from imagineai_client.uploading import Outcome
 
@@ -105,3 +114,32 @@ def show_uploads(outcomes: Iterable[Outcome], total: int, console: Console) -> l
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in ("analysed", "there already", "failed"))
     show_line(summary, console)
     return ended
+
+
+@contextmanager
+def sending(size_bytes: int, console: Console) -> Iterator[Callable[[int], None]]:
+    """Show a file on its way; gives what is to be called with the bytes that were sent."""
+    columns = (TextColumn("sending"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        bar = shown.add_task("", total=size_bytes)
+        yield lambda sent: shown.advance(bar, sent)
+
+
+def show_import(states: Iterable[Import], console: Console) -> Import:
+    """Show an import as it goes on, then what became of its rows; gives its last state."""
+    last = None
+    with _bar(console) as shown:
+        bar = shown.add_task("waiting for its turn", total=None)
+        for last in states:
+            word = "importing" if last.total_rows is not None else "reading the rows"
+            shown.update(
+                bar,
+                description=word if last.status == "processing" else "waiting for its turn",
+                completed=last.rows_done,
+                total=last.total_rows,
+            )
+    if last is None:
+        raise ValueError("an import without a state")
+    counts = f"{last.imported_rows} imported, {last.skipped_rows} there already, {last.failed_rows} failed"
+    show_line(f"{last.status}: {counts}", console)
+    return last

@@ -3,7 +3,9 @@
 import os
 import uuid
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests import platforms, sharing
 from tests.receiver import Receiver
@@ -34,6 +36,43 @@ def platform(tmp_path_factory):
         home, **platforms.ROOMY, **platforms.CALLS_BACK, **platforms.given_services()
     ) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def s3(platform):
+    """The operator's own way to S3."""
+    env = platform.env
+    client = boto3.client(
+        "s3",
+        endpoint_url=env["S3_ENDPOINT_URL"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_DEFAULT_REGION"],
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def bucket(platform, s3):
+    """List the keys in the bucket below a prefix."""
+
+    def keys(prefix):
+        listed = s3.list_objects_v2(Bucket=platform.env["S3_BUCKET"], Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    return keys
+
+
+@pytest.fixture(scope="session")
+def place_object(platform, s3):
+    """Put an object under a key past every presigned URL, as only the operator can."""
+
+    def put(key, content, kind="image/jpeg"):
+        s3.put_object(Bucket=platform.env["S3_BUCKET"], Key=key, Body=content, ContentType=kind)
+
+    return put
 
 
 @pytest.fixture(scope="module")

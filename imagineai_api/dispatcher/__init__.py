@@ -1,7 +1,7 @@
-"""From a committed job to a run: the outbox is relayed, shifts are kept open, batches kept at work.
+"""From a committed job to a run: the outbox is relayed, shifts are kept open, batches and imports at work.
 
 The API never runs a flow. It names Prefect deployments, keeps enough runs of ``process-images`` (shifts)
-open, and creates one run of ``process-batch`` for each batch.
+open, and creates a run of ``process-batch`` for each batch and of ``import-products`` for each import.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any
 from imagineai_api import wakeups
 from imagineai_api.database import Database
 from imagineai_api.dispatcher.batches import BatchKeeper
+from imagineai_api.dispatcher.imports import ImportKeeper
 from imagineai_api.dispatcher.relay import Relay
 from imagineai_api.dispatcher.shifts import ShiftKeeper
 from imagineai_api.errors import ImagineAIError
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """The service's background work: relays the outbox, keeps shifts open and batches at work."""
+    """The service's background work: relays the outbox, keeps shifts open, batches and imports at work."""
 
     def __init__(self, settings: Settings, database: Database, storage: Storage, prefect: Prefect) -> None:
         self._settings = settings
@@ -32,10 +33,12 @@ class Dispatcher:
         self._prefect = prefect
         self._shifts = ShiftKeeper(settings, database, prefect)
         self._batches = BatchKeeper(settings, database, prefect)
+        self._imports = ImportKeeper(settings, database, prefect)
         acts = {
             "delete_objects": self._delete_objects,
             "cancel_flow_run": self._cancel_flow_run,
             "start_batch": self._batches.start,
+            "start_import": self._imports.start,
         }
         self.relay = Relay(database, acts).relay
         self._batch_waits = asyncio.Event()
@@ -47,7 +50,8 @@ class Dispatcher:
             group.create_task(self._be_woken())
             group.create_task(self._repeat(self.relay, self._batch_waits))
             group.create_task(self._repeat(self._shifts.keep_shifts_open))
-            group.create_task(self._repeat(self._batches.revive_batches))
+            group.create_task(self._repeat(self._batches.revive))
+            group.create_task(self._repeat(self._imports.revive))
 
     async def _be_woken(self) -> None:
         async for payload in wakeups.listen(self._settings):
@@ -62,7 +66,7 @@ class Dispatcher:
             try:
                 await turn()
             except ImagineAIError as error:
-                log.warning("%s waits: %s", turn.__name__, error)
+                log.warning("%s waits: %s", turn.__qualname__, error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), self._settings.dispatch_poll_s)
 

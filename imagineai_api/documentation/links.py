@@ -13,6 +13,7 @@ PICTURES: Gives = {**PRODUCT, "image_ids": ["$response.body#/images/0/id"]}
 IMAGE: Gives = {"image_id": "$response.body#/image_id"}
 ACCOUNT: Gives = {"email": "$request.body#/email", "password": "$request.body#/password"}
 WEBHOOK: Gives = {"webhook_id": "$response.body#/id"}
+IMPORT: Gives = {"import_id": "$response.body#/id"}
 SESSION: Gives = {"refresh_token": "$response.body#/refresh_token"}
 
 
@@ -38,6 +39,7 @@ OF_A_WEBHOOK = _each(
     "delete_webhook",
     takes=WEBHOOK,
 )
+OF_AN_IMPORT = _each("get_import", "list_import_rows", "start_import", "cancel_import", takes=IMPORT)
 LINKS: dict[str, dict[str, Gives]] = {
     "register": {"log_in": ACCOUNT},
     "log_in": {"refresh": SESSION},
@@ -50,6 +52,7 @@ LINKS: dict[str, dict[str, Gives]] = {
     "retry_analysis": _job("job_id"),
     "create_batch": _job("id"),
     "create_webhook": OF_A_WEBHOOK,
+    "create_import": OF_AN_IMPORT,
 }
 
 

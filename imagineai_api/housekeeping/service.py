@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from imagineai_api.housekeeping import deliveries, orphans, outbox, runs, shifts, tokens, unconfirmed
+from imagineai_api.housekeeping import deliveries, imports, orphans, outbox, runs, shifts, tokens, unconfirmed
 from imagineai_api.housekeeping.duty import Bounds, Outcome, Premises
 
 DUTY_LOCK = 7_463_003
@@ -30,6 +30,7 @@ DUTIES = (
     Duty("orphan thumbnails", orphans.remove_thumbnails),
     Duty("outbox", outbox.remove),
     Duty("webhook deliveries", deliveries.remove),
+    Duty("imports", imports.remove),
     Duty("expired tokens", tokens.remove),
     Duty("closed shifts", shifts.remove),
     Duty("old flow runs", runs.remove_ended),

@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from imagineai_api import webhook_tables
+from imagineai_api import import_tables, webhook_tables  # noqa: F401 - their tables join the others
+from imagineai_api.tables import Table
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=webhook_tables.Webhook.metadata,
+    target_metadata=Table.metadata,
     compare_server_default=True,
 )
 with context.begin_transaction():

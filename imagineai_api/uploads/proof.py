@@ -24,16 +24,25 @@ def check_declared(content_type: str, size_bytes: int) -> None:
         raise TooLarge(TOO_LARGE)
 
 
+async def examine(data: bytes) -> PictureFacts:
+    """Decode a picture, a bounded number at a time; its content says which type it is.
+
+    Raises:
+        NotAPicture: It does not decode.
+    """
+    try:
+        return await anyio.to_thread.run_sync(picture.examine, data, limiter=DECODERS)
+    except PictureError as error:
+        raise NotAPicture(str(error)) from error
+
+
 async def prove(data: bytes, content_type: str) -> PictureFacts:
-    """Decode a picture, a bounded number at a time.
+    """Decode a picture that was declared to be of a type.
 
     Raises:
         NotAPicture: It does not decode, or is another type than declared.
     """
-    try:
-        facts = await anyio.to_thread.run_sync(picture.examine, data, limiter=DECODERS)
-    except PictureError as error:
-        raise NotAPicture(str(error)) from error
+    facts = await examine(data)
     if facts.content_type != content_type:
         raise NotAPicture(f"The file was sent as {content_type}, but it is {facts.content_type}.")
     return facts

@@ -28,7 +28,7 @@ STARTED = {
 CONFIRMED = {**STARTED, "message": "Image processing started"}
 
 
-def _number(value: object) -> object:
+def whole_number(value: object) -> object:
     """Refuse what Pydantic would read as a number; its strict mode would refuse 2500000.0 too."""
     if isinstance(value, str | bool):
         raise ValueError("must be a number")  # noqa: TRY004 - Pydantic takes no TypeError for an answer
@@ -44,7 +44,7 @@ class PresignedUrlRequest(BaseModel):
     filename: Annotated[Storable, StringConstraints(min_length=1, max_length=255)]
     # What the schema says beyond the type is answered by 415 and 413.
     content_type: str = Field(max_length=100, json_schema_extra={"enum": list(CONTENT_TYPES)})
-    file_size_bytes: Annotated[int, BeforeValidator(_number)] = Field(
+    file_size_bytes: Annotated[int, BeforeValidator(whole_number)] = Field(
         ge=1, json_schema_extra={"maximum": MAX_IMAGE_BYTES}
     )
 

@@ -3,8 +3,9 @@
 import logging
 import re
 import unicodedata
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,23 +33,30 @@ NOTHING_YET = "Nothing has been uploaded to this image's address yet."
 INSERT_IMAGE = text("""
 INSERT INTO product_images (
     id, product_id, s3_key, original_filename, content_type, file_size_bytes, width, height,
-    is_primary, upload_status, etag, upload_job_id, created_at
+    is_primary, upload_status, etag, upload_job_id, import_key, created_at
 ) VALUES (
     :id, :product_id, :s3_key, :original_filename, :content_type, :file_size_bytes, :width, :height,
     NOT EXISTS (SELECT FROM product_images WHERE product_id = :product_id AND is_primary),
-    :upload_status, :etag, :upload_job_id, clock_timestamp()
+    :upload_status, :etag, :upload_job_id, :import_key, clock_timestamp()
 )
 """)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it was sent."""
+    """A file as it was sent.
+
+    Attributes:
+        import_key: What later imports know it by, where an import brings it.
+    """
 
     product_id: UUID
     filename: str
     content_type: str
     data: bytes
+    import_key: str | None = None
+    image_id: UUID = field(default_factory=uuid4)
+    job_id: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
@@ -84,16 +92,47 @@ async def upload(
         await products.ensure_owner(connection, user_id, upload.product_id)
     proof.check_declared(upload.content_type, len(upload.data))
     facts = await proof.prove(upload.data, upload.content_type)
-    image_id = uuid4()
-    key = _key(user_id, upload.product_id, image_id, upload.filename)
+    return await keep(database, storage, user_id=user_id, upload=upload, facts=facts, request_id=request_id)
+
+
+async def keep(
+    database: Database,
+    storage: Storage,
+    *,
+    user_id: UUID,
+    upload: Upload,
+    facts: PictureFacts,
+    request_id: str | None,
+    first: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+) -> Started:
+    """Store a picture that was proven, and start its job.
+
+    Args:
+        database: Where its rows go.
+        storage: Where its bytes go.
+        user_id: Whose it is.
+        upload: The picture.
+        facts: What was proven of it.
+        request_id: Of the request that brings it.
+        first: What is written in the same transaction, before the product is held.
+
+    Raises:
+        NotFound: The product is not this user's.
+        StorageAway: S3 cannot be reached; nothing is kept then.
+    """
+    key = _key(user_id, upload.product_id, upload.image_id, upload.filename)
     stored = await _store(database, storage, key, upload)
     committing = False
     try:
         async with database.transaction() as connection:
+            if first is not None:
+                await first(connection)
             await products.hold(connection, user_id, upload.product_id)
-            accepted = _Accepted(facts, stored, uuid4())
-            await _insert_image(connection, image_id, upload, key, stored.size_bytes, accepted)
-            started = await _start(connection, user_id, upload.product_id, image_id, accepted, request_id)
+            accepted = _Accepted(facts, stored, upload.job_id)
+            await _insert_image(connection, upload, key, stored.size_bytes, accepted)
+            started = await _start(
+                connection, user_id, upload.product_id, upload.image_id, accepted, request_id
+            )
             committing = True
     except Exception:
         # A commit whose answer was lost may have been made: its picture has to stay.
@@ -121,13 +160,11 @@ async def presign(
     """
     await products.hold(connection, user_id, product_id)
     proof.check_declared(content_type, size_bytes)
-    image_id = uuid4()
-    key = _key(user_id, product_id, image_id, filename)
-    await _insert_image(
-        connection, image_id, Upload(product_id, filename, content_type, b""), key, size_bytes, None
-    )
+    wished = Upload(product_id, filename, content_type, b"")
+    key = _key(user_id, product_id, wished.image_id, filename)
+    await _insert_image(connection, wished, key, size_bytes, None)
     url, expires_s = storage.presigned_put(key, content_type, size_bytes)
-    return image_id, key, url, expires_s
+    return wished.image_id, key, url, expires_s
 
 
 async def confirm(
@@ -232,20 +269,16 @@ async def _image(
 
 
 async def _insert_image(
-    connection: AsyncConnection,
-    image_id: UUID,
-    upload: Upload,
-    key: str,
-    size_bytes: int,
-    accepted: _Accepted | None,
+    connection: AsyncConnection, upload: Upload, key: str, size_bytes: int, accepted: _Accepted | None
 ) -> None:
     image = {
-        "id": image_id,
+        "id": upload.image_id,
         "product_id": upload.product_id,
         "s3_key": key,
         "original_filename": upload.filename,
         "content_type": upload.content_type,
         "file_size_bytes": size_bytes,
+        "import_key": upload.import_key,
         **_values(accepted),
     }
     await connection.execute(INSERT_IMAGE, image)

@@ -7,14 +7,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OWNED = {"Product", "ProductImage", "Analysis", "Job", "Webhook", "WebhookDelivery", "Tally"}
+OWNED = {
+    "Product",
+    "ProductImage",
+    "Analysis",
+    "Job",
+    "Webhook",
+    "WebhookDelivery",
+    "Import",
+    "ImportRow",
+    "Tally",
+}
 BUILDERS = {"select", "insert", "update", "delete", "exists"}
 IN_SQL = re.compile(
-    r"(?i)\b(?:from|join|into|update)\s+(?:products|product_images|analyses|jobs|webhooks|webhook_deliveries|tallies)\b"
+    r"(?i)\b(?:from|join|into|update)\s+(?:products|product_images|analyses|jobs|webhooks|webhook_deliveries|imports|import_rows|tallies)\b"
 )
 BY_THEMSELVES = {
     "It writes a row that is new": [
         "analysis/service.py: EXPECT",
+        "imports/service.py: _create",
         "products/service.py: create",
         "uploads/service.py: INSERT_IMAGE",
         "webhooks/service.py: create",
@@ -27,6 +38,9 @@ BY_THEMSELVES = {
     ],
     "It goes by an id that its caller has from ownership": [
         "analysis/service.py: retry",
+        "imports/service.py: _queue",
+        "imports/service.py: cancel",
+        "imports/service.py: remove_source",
         "jobs/retrying.py: _retriable",
         "jobs/retrying.py: retry",
         "jobs/service.py: are_open",
@@ -52,12 +66,20 @@ BY_THEMSELVES = {
         "analysis/service.py: WRITE",
         "dispatcher/batches.py: BatchKeeper",
         "dispatcher/batches.py: UNATTENDED_BATCHES",
+        "dispatcher/imports.py: ImportKeeper",
+        "dispatcher/imports.py: UNATTENDED_IMPORTS",
+        "housekeeping/imports.py: _drop_files",
+        "housekeeping/imports.py: _remove_imports",
+        "housekeeping/imports.py: _remove_rows",
         "housekeeping/orphans.py: _without_row",
         "housekeeping/runs.py: _needed",
         "housekeeping/shifts.py: remove",
         "housekeeping/unconfirmed.py: _lapsed",
         "housekeeping/unconfirmed.py: _name_primaries",
         "housekeeping/unconfirmed.py: _remove_batch",
+        "imports/progress.py: Ledger",
+        "imports/progress.py: begin",
+        "imports/progress.py: is_open",
         "jobs/backlog.py: Backlog",
         "jobs/claims.py: CLAIM",
         "jobs/claims.py: EXHAUSTED",

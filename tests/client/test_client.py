@@ -19,6 +19,7 @@ from imagineai_client.errors import (
 )
 from imagineai_client.findings import Findings
 from imagineai_client.session import InMemory
+from tests.contract.importing import as_zip
 from tests.contract.services import free_port
 from tests.contract.wire import a_user, small_photo
 
@@ -191,6 +192,24 @@ async def test_the_async_client_takes_the_same_way(user, tmp_path):
         await client.delete_product(product.id)
         with pytest.raises(NotFound):
             await client.product(product.id)
+
+
+async def test_the_async_client_imports_an_archive(user, tmp_path):
+    (tmp_path / "mug.zip").write_bytes(as_zip({"Async mug/1.jpg": small_photo(), "notes.txt": b"x"}))
+    sent = []
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        begun = await client.import_file(tmp_path / "mug.zip", sent=sent.append)
+        assert sum(sent) == (tmp_path / "mug.zip").stat().st_size
+        states = [state async for state in client.follow_import(begun.id)]
+        assert (states[-1].status, states[-1].imported_rows, states[-1].rows_done) == ("completed", 1, 2)
+        (failed,) = (await client.import_rows(begun.id, status="failed")).items
+        assert failed.image == "notes.txt"
+        assert (await client.imports()).items[0].id == begun.id
+        with pytest.raises(Conflict):
+            await client.cancel_import(begun.id)
+        with pytest.raises(Conflict):
+            await client.import_prefix("nothing/")
 
 
 async def test_tasks_whose_token_has_run_out_exchange_it_once(user):

@@ -8,6 +8,7 @@ import pytest
 
 from imagineai_client import Client, credentials
 from imagineai_client.command import main
+from tests.contract.importing import as_zip
 from tests.contract.services import free_port
 from tests.contract.wire import small_photo
 
@@ -187,6 +188,64 @@ def test_a_table_is_written_whole_or_not_at_all(run, logged_in, tmp_path):
     assert (code, "csv, jsonl, parquet" in said) == (1, True)
     code, _, said = run("export", "products", "--output", str(tmp_path / "no folder" / "products.csv"))
     assert (code, "No such file" in said) == (1, True)
+
+
+@pytest.fixture
+def catalogue(folder):
+    """A CSV beside the folder of pictures: one is there, one is broken, one is missing."""
+    table = folder / "products.csv"
+    table.write_text("key,title,image\nA,Blue mug,a.jpg\nB,Broken,broken.png\nC,Missing,none.jpg\n")
+    return table
+
+
+def test_a_csv_is_imported_with_its_pictures_and_the_rows_that_failed_are_named(run, logged_in, catalogue):
+    code, out, said = run("import", str(catalogue))
+    assert code == 1
+    assert "completed: 1 imported, 0 there already, 2 failed" in out
+    assert next(line.split()[:3] for line in out.splitlines() if "Broken" in line) == [
+        "3",
+        "Broken",
+        "broken.png",
+    ]
+    assert "The archive has no such file." in out
+    assert said.strip() == "2 of 3 rows failed."
+    assert len(product_of(logged_in, "Blue mug").images) == 1
+    catalogue.write_text("key,title,image\nA,Blue mug,a.jpg\n")
+    code, out, said = run("import", str(catalogue), "--images", str(catalogue.parent))
+    assert (code, "0 imported, 1 there already, 0 failed" in out) == (0, True), said
+
+
+def test_an_archive_is_imported_and_an_import_is_looked_up_again(run, logged_in, tmp_path):
+    (tmp_path / "photos.zip").write_bytes(as_zip({"Red bowl/front.jpg": small_photo()}))
+    code, out, said = run("import", str(tmp_path / "photos.zip"))
+    assert (code, "1 imported, 0 there already, 0 failed" in out) == (0, True), said
+    assert len(product_of(logged_in, "Red bowl").images) == 1
+    name = next(line.split()[1] for line in out.splitlines() if line.startswith("Import "))
+    code, _, said = run("import", "--resume", name)
+    assert (code, said.strip()) == (1, "The import has completed: import anew what is new.")
+
+
+def test_what_cannot_be_imported_is_said_in_one_sentence(run, logged_in, catalogue, tmp_path):
+    (tmp_path / "empty").mkdir()
+    cases = {
+        ("--prefix", "nothing/"): "There is nothing in your folder below this prefix.",
+        (str(tmp_path / "none.zip"),): f"{tmp_path}/none.zip: No such file or directory.",
+        (str(catalogue), "--images", str(tmp_path / "empty")): (
+            f"{tmp_path}/empty has none of the pictures that {catalogue} names."
+        ),
+    }
+    for words, sentence in cases.items():
+        code, _, said = run("import", *words)
+        assert (code, said.strip()) == (1, sentence)
+    catalogue.write_text("title,picture\nMug,a.jpg\n")
+    assert run("import", str(catalogue))[2].strip() == f"{catalogue} has no column image."
+
+
+def test_a_csv_whose_pictures_lie_elsewhere_is_sent_as_it_is(run, logged_in, tmp_path):
+    (tmp_path / "elsewhere.csv").write_text("title,image\nMug,../photos/a.jpg\nMug,in s3.jpg\n")
+    code, out, said = run("import", str(tmp_path / "elsewhere.csv"))
+    assert (code, said.strip()) == (1, "2 of 2 rows failed.")
+    assert "There is no such object in your folder." in out
 
 
 def test_where_nothing_runs_the_command_says_how_to_start_it(run):

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from imagineai_client import Client
 from tests import documents
+from tests.contract.importing import as_zip
 from tests.contract.wire import PASSWORD, a_user, small_photo
 
 GUIDE = "docs/client.md"
@@ -19,15 +21,17 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "photos/front.jpg", "photos/back.jpg"):
         (tmp_path / name).write_bytes(small_photo())
+    (tmp_path / "products.csv").write_text("title,image\nRed mug,front.jpg\nBlue bowl,back.jpg\n")
+    (tmp_path / "photos.zip").write_bytes(as_zip({"Green plate/front.jpg": small_photo()}))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path
 
 
 def test_the_guide_has_what_is_tried_here():
-    assert (len(COMMANDS), len(PIECES)) == (6, 2)
+    assert (len(COMMANDS), len(PIECES)) == (9, 2)
 
 
-def test_the_commands_do_what_the_guide_says(folder, platform, user):
+def test_the_commands_do_what_the_guide_says(folder, platform, user, place_object):
     said = ""
     for command in COMMANDS:
         words = shlex.split(command.replace(READER, f"reader-of-{user.email}"))
@@ -40,9 +44,20 @@ def test_the_commands_do_what_the_guide_says(folder, platform, user):
         )  # fmt: skip
         assert ended.returncode == 0, f"{command}: {ended.stderr}"
         said += ended.stdout
+        if typed:
+            fill_the_folder(f"reader-of-{user.email}", platform, place_object)
     assert "2 analysed, 0 there already, 0 failed" in said
     assert "2 of 2 analysed, 0 failed" in said
+    assert "2 imported, 0 there already, 0 failed" in said
+    assert said.count("1 imported, 0 there already, 0 failed") == 2
     assert len((folder / "analyses.csv").read_text().splitlines()) == 3
+
+
+def fill_the_folder(email, platform, place_object):
+    """Put a picture into the reader's folder in S3, as their own tools would."""
+    with Client(platform.url) as client:
+        client.login(email, PASSWORD)
+        place_object(f"imports/{client.me().id}/spring/mug.jpg", small_photo())
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=("sync", "async"))

@@ -1,10 +1,8 @@
 """Users of the running platform, and a second service for what needs other settings."""
 
-import boto3
 import httpx
 import psycopg
 import pytest
-from botocore.config import Config
 
 from tests.contract.services import SecondService
 from tests.contract.wire import User, keeps_the_forms
@@ -72,43 +70,6 @@ def database(platform):
     address = platform.env["DATABASE_URL"].replace("+psycopg", "")
     with psycopg.connect(address, autocommit=True) as connection:
         yield connection
-
-
-@pytest.fixture(scope="session")
-def s3(platform):
-    """The operator's own way to S3."""
-    env = platform.env
-    client = boto3.client(
-        "s3",
-        endpoint_url=env["S3_ENDPOINT_URL"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        region_name=env["AWS_DEFAULT_REGION"],
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
-def bucket(platform, s3):
-    """List the keys in the bucket below a prefix."""
-
-    def keys(prefix):
-        listed = s3.list_objects_v2(Bucket=platform.env["S3_BUCKET"], Prefix=prefix)
-        return [item["Key"] for item in listed.get("Contents", [])]
-
-    return keys
-
-
-@pytest.fixture(scope="session")
-def place_object(platform, s3):
-    """Put an object under a key past every presigned URL, as only the operator can."""
-
-    def put(key, content, kind="image/jpeg"):
-        s3.put_object(Bucket=platform.env["S3_BUCKET"], Key=key, Body=content, ContentType=kind)
-
-    return put
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from schemathesis.core.failures import AcceptedNegativeData
 WORLD = json.loads(Path(os.environ["FUZZ_WORLD"]).read_text())
 URL, ALICE, BOB = WORLD["url"], WORLD["alice"], WORLD["bob"]
 PAIRS = WORLD["pairs"]
-IDS = {"product_id", "image_id", "image_ids", "job_id", "webhook_id"}
+IDS = {"product_id", "image_id", "image_ids", "job_id", "webhook_id", "import_id"}
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TOKEN_LIFETIME_S = 600
 
@@ -113,6 +113,8 @@ def before_add_examples(context, examples):
         "log_out": lambda: {"body": {"refresh_token": log_in(ALICE)["refresh_token"]}},
         "create_batch": lambda: {"body": PAIRS[0]},
         "retry_job": lambda: {"path_parameters": {"job_id": WORLD["failed_jobs"][-1]}},
+        "start_import": lambda: {"path_parameters": {"import_id": WORLD["imports"][0]}},
+        "cancel_import": lambda: {"path_parameters": {"import_id": WORLD["imports"][-1]}},
         "upload_directly": lambda: {
             "body": {"product_id": PAIRS[0]["product_id"], "file": picture("jpeg")},
             "media_type": "multipart/form-data",

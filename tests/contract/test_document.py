@@ -35,6 +35,12 @@ GET /api/v1/dashboard/stats
 GET /api/v1/dashboard/recent
 GET /api/v1/dashboard/category-distribution
 GET /api/v1/exports/{table}
+POST /api/v1/imports
+GET /api/v1/imports
+GET /api/v1/imports/{import_id}
+GET /api/v1/imports/{import_id}/rows
+POST /api/v1/imports/{import_id}/start
+POST /api/v1/imports/{import_id}/cancel
 GET /api/v1/models
 GET /api/v1/models/card
 GET /api/v1/pictures

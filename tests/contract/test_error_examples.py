@@ -80,7 +80,7 @@ def test_401_says_what_is_answered_without_a_token(anonymous, operations):
 def test_404_says_what_is_answered_for_what_nobody_has(user, operations):
     bodies = {"PATCH": {"title": "x"}}
     names = [name for name in declaring(operations, 404) if "{" in name]
-    assert len(names) == 16
+    assert len(names) == 20
     for name in names:
         method, path = filled(name)
         answer = user.http.request(method, path, json=bodies.get(method))
@@ -101,6 +101,7 @@ def test_422_says_what_an_unfit_request_is_answered(user, operations):
         unfit = {
             "GET /api/v1/products": lambda: user.http.get("/products?page=0"),
             "GET /api/v1/jobs": lambda: user.http.get("/jobs?limit=0"),
+            "GET /api/v1/imports": lambda: user.http.get("/imports?page=0"),
             "PATCH /api/v1/products/{product_id}": lambda: user.http.patch("/products/1", json={}),
             "PATCH /api/v1/webhooks/{webhook_id}": lambda: user.http.patch("/webhooks/1", json={}),
             "POST /api/v1/uploads/direct": lambda: user.http.post(
@@ -130,6 +131,7 @@ WITHOUT_A_FIELD = {
         "file_size_bytes": 9,
     },
     "POST /api/v1/uploads/confirm": {},
+    "POST /api/v1/imports": {},
     "POST /api/v1/webhooks": {},
 }
 
@@ -195,12 +197,34 @@ def test_the_errors_of_webhooks_say_what_is_answered(new_user, operations):
         assert (answer.status_code, answer.json()["detail"]) == (409, said(operations, name, 409)), name
 
 
+def test_the_errors_of_imports_say_what_is_answered(new_user, operations):
+    user = new_user()
+    zipped = {"filename": "a.zip", "file_size_bytes": 9}
+    ids = [user.http.post("/imports", json=zipped).json()["id"] for _ in range(10)]
+    route = "POST /api/v1/imports"
+    cases = [
+        (route, 409, user.http.post("/imports", json=zipped)),
+        (route, 413, user.http.post("/imports", json={**zipped, "file_size_bytes": 3_000_000_000})),
+        (f"{route}/{{import_id}}/start", 409, user.http.post(f"/imports/{ids[0]}/start")),
+    ]
+    for name, status, answer in cases:
+        assert (answer.status_code, answer.json()["detail"]) == (status, said(operations, name, status)), name
+    cancel = f"{route}/{{import_id}}/cancel"
+    for status, sentence in (
+        (200, None),
+        (409, said(operations, cancel, 409).replace("completed", "cancelled")),
+    ):
+        answer = user.http.post(f"/imports/{ids[0]}/cancel")
+        assert (answer.status_code, answer.json().get("detail")) == (status, sentence)
+
+
 def test_a_large_body_is_answered_as_413_says(user, operations):
     for name in taking_json(operations):
         method, path = filled(name)
         answer = user.http.request(method, path, content=b" " * 1_000_001, headers=JSON)
         assert answer.status_code == 413
-        assert name.endswith("presigned-url") or answer.json()["detail"] == said(operations, name, 413), name
+        has_another_limit = name.endswith(("presigned-url", "imports"))
+        assert has_another_limit or answer.json()["detail"] == said(operations, name, 413), name
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ ROUTES = [
     ("GET", "/dashboard/recent"),
     ("GET", "/dashboard/category-distribution"),
     ("GET", "/exports/products"),
+    ("POST", "/imports"),
+    ("GET", "/imports"),
+    ("GET", f"/imports/{UNKNOWN}"),
+    ("GET", f"/imports/{UNKNOWN}/rows"),
+    ("POST", f"/imports/{UNKNOWN}/start"),
+    ("POST", f"/imports/{UNKNOWN}/cancel"),
     ("GET", "/models"),
     ("GET", "/models/card"),
     ("GET", "/pictures"),
@@ -62,6 +68,7 @@ WITH_JSON = [
     ("POST", "/uploads/presigned-url"),
     ("POST", "/uploads/confirm"),
     ("POST", "/batch"),
+    ("POST", "/imports"),
     ("POST", "/webhooks"),
     ("PATCH", f"/webhooks/{UNKNOWN}"),
 ]
@@ -79,6 +86,7 @@ FIELDS = {
     },
     "/uploads/confirm": {"image_id": UNKNOWN},
     "/batch": {"product_id": UNKNOWN, "image_ids": [UNKNOWN]},
+    "/imports": {"filename": "x.csv", "file_size_bytes": 9},
     "/webhooks": {"url": "https://shop.example/", "events": ["job_failed"], "description": "x"},
 }
 BROKEN = {

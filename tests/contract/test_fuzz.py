@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.wire import small_photo
+
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
 SEED = int(os.environ.get("FUZZ_SEED") or (random.randrange(2**32) if MINUTES else 20_250_115))
@@ -23,13 +25,15 @@ LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "8
 
 
 @pytest.fixture(scope="module")
-def alice(new_user):
+def alice(new_user, place_object):
     """Who asks: she owns some of everything."""
     alice = new_user()
     for _ in range(6):
         alice.analysed(alice.product()["id"])
     for _ in range(2 * DOOMED):
         a_webhook_of(alice)
+    for _ in range(3):
+        an_import_of(alice, place_object)
     return alice
 
 
@@ -40,14 +44,22 @@ def mark():
 
 
 @pytest.fixture(scope="module")
-def bob(new_user, mark):
+def bob(new_user, mark, place_object):
     """The stranger."""
     bob = new_user()
     for _ in range(3):
         bob.analysed(bob.product(title=mark, description=mark, category=mark)["id"])
     for _ in range(3):
         a_webhook_of(bob, description=mark)  # after his jobs, of which it would be told again and again
+    an_import_of(bob, place_object, mark)
     return bob
+
+
+def an_import_of(user, place_object, folder="spring"):
+    """One of a picture in the user's folder, that waits to be started."""
+    place_object(f"imports/{user.id}/{folder}/mug.jpg", small_photo())
+    answer = user.http.post("/imports", json={"prefix": f"{folder}/"})
+    assert answer.status_code == 201, answer.text
 
 
 def a_webhook_of(user, **fields):
@@ -102,14 +114,14 @@ def run(platform, alice, bob, mark, before, unattended, failed, tmp_path_factory
     doomed_webhooks, hers["webhooks"] = hers["webhooks"][:DOOMED], hers["webhooks"][DOOMED:]
     write_dictionary(folder / "doomed.txt", doomed + his["products"])
     write_dictionary(folder / "doomed_webhooks.txt", doomed_webhooks + his["webhooks"])
-    for kind in ("products", "images", "jobs", "webhooks"):
+    for kind in ("products", "images", "jobs", "webhooks", "imports"):
         write_dictionary(folder / f"{kind}.txt", hers[kind] + his[kind])
     write_dictionary(folder / "open_jobs.txt", unattended + his["jobs"])
     write_dictionary(folder / "failed_jobs.txt", failed + his["jobs"])
     write_dictionary(folder / "words.txt", [mark, "thing"])
     bobs = {"mark": mark, "owns": [one for ids in his.values() for one in ids]}
     world = {"url": platform.url, "alice": account(alice), "bob": account(bob) | bobs}
-    world["failed_jobs"] = failed
+    world["failed_jobs"], world["imports"] = failed, hers["imports"]
     world["pairs"] = pairs(alice, hers["products"]) + pairs(bob, his["products"])
     (folder / "world.json").write_text(json.dumps(world))
     ended = schemathesis(platform.url, folder)
@@ -153,6 +165,7 @@ def owned(user):
         "images": [image["id"] for product in products for image in product["images"]],
         "jobs": [job["id"] for job in user.http.get("/jobs", params={"limit": 100}).json()["items"]],
         "webhooks": [webhook["id"] for webhook in user.http.get("/webhooks").json()["items"]],
+        "imports": [one["id"] for one in user.http.get("/imports").json()["items"]],
     }
 
 
@@ -163,9 +176,10 @@ def everything(user):
     paths += [f"/products/{one}/analysis" for one in things["products"]]
     paths += [f"/jobs/{one}" for one in things["jobs"]]
     paths += [f"/webhooks/{one}/deliveries" for one in things["webhooks"]]
+    paths += [f"/imports/{one}/rows" for one in things["imports"]]
     return {
         path: user.http.get(path).json()
-        for path in ("/products", "/jobs", "/webhooks", "/dashboard/stats", *paths)
+        for path in ("/products", "/jobs", "/webhooks", "/imports", "/dashboard/stats", *paths)
     }
 
 

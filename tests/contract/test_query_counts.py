@@ -37,6 +37,11 @@ LISTS = [
     ("/dashboard/category-distribution", {}, 2),
     ("/products/{product_id}/analysis", {}, 3),
     ("/exports/products", {}, 3),
+    ("/imports", {"page_size": 1}, 2),
+    ("/imports", {"page_size": 100}, 2),
+    ("/imports", {"page": 1000}, 3),
+    ("/imports/{import_id}/rows", {"page_size": 1}, 3),
+    ("/imports/{import_id}/rows", {"page_size": 100}, 3),
     ("/exports/analyses", {}, 3),
     ("/exports/defects", {}, 3),
 ]
@@ -51,6 +56,7 @@ DETAILS = [
     ("/batch/{job_id}", {}, 3),
     ("/analysis/{image_id}", {}, 2),
     ("/webhooks/{webhook_id}", {}, 2),
+    ("/imports/{import_id}", {}, 2),
 ]
 WITH_ANALYSES = """
     INSERT INTO product_images (id, product_id, s3_key, original_filename, content_type, file_size_bytes,
@@ -75,6 +81,17 @@ SELECT gen_random_uuid(), %(owner)s, 'single', 'completed', 1, now() FROM new_pr
 DELIVERIES = """
 INSERT INTO webhook_deliveries (id, webhook_id, event, payload, status)
 SELECT gen_random_uuid(), %(webhook)s, 'ping', '{}', 'delivered' FROM generate_series(1, 120)
+"""
+IMPORT = """
+WITH made AS (
+    INSERT INTO imports (id, user_id, kind, name, status, completed_at)
+    SELECT gen_random_uuid(), %(owner)s, 'prefix', 'a/', 'completed', now() FROM generate_series(1, 120)
+    RETURNING id
+), rows AS (
+    INSERT INTO import_rows (import_id, number, title, image, product_key, image_key)
+    SELECT id, number, 'Counted', 'a.jpg', 'a', 'a' FROM made, generate_series(1, 120) AS number
+)
+SELECT id::text FROM made LIMIT 1
 """
 MORE_IMAGES = f"""
 WITH new_products AS (
@@ -151,7 +168,8 @@ def ids(user, product, seen, database):
     database.execute(DELIVERIES, {"webhook": webhook_id})
     small = {"image_id": seen["image_id"], "size": "small"}
     eventually(lambda: user.http.get("/pictures", params=small).json()[0]["url"], bool)
-    return {**seen, "product_id": product["id"], "webhook_id": webhook_id}
+    (import_id,) = database.execute(IMPORT, {"owner": user.id}).fetchone()
+    return {**seen, "product_id": product["id"], "webhook_id": webhook_id, "import_id": import_id}
 
 
 @pytest.fixture(scope="module")

@@ -124,8 +124,9 @@ def test_a_hundred_and_twenty_reads_and_product_writes_a_minute_pass_from_one_us
             lambda: caller.http.patch(f"/products/{UNKNOWN}", json={}),
             lambda: caller.http.get("/auth/me"),
             lambda: caller.http.post(f"/webhooks/{UNKNOWN}/test"),
+            lambda: caller.http.post(f"/imports/{UNKNOWN}/start"),
         ]
-        return calls[count % 7]()
+        return calls[count % 8]()
 
     assert passed_before_429(call, 120) == 120
     assert caller.http.get(f"/analysis/{UNKNOWN}").status_code == 404

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.importing import as_zip, imported
 from tests.contract.wire import eventually, put, small_photo
 
 DOCUMENT = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())
-IDS = {"product_id", "image_id", "image_ids", "job_id", "webhook_id"}
+IDS = {"product_id", "image_id", "image_ids", "job_id", "webhook_id", "import_id"}
 PICTURE = small_photo()
 VALUES = {
     "url": "https://nowhere.invalid/",
@@ -37,6 +38,8 @@ ROWS = {
     "job_images": "job_id IN (SELECT id FROM jobs WHERE user_id = %(owner)s)",
     "webhooks": "user_id = %(owner)s",
     "webhook_deliveries": "webhook_id IN (SELECT id FROM webhooks WHERE user_id = %(owner)s)",
+    "imports": "user_id = %(owner)s",
+    "import_rows": "import_id IN (SELECT id FROM imports WHERE user_id = %(owner)s)",
     "job_steps": "job_id IN (SELECT id FROM jobs WHERE user_id = %(owner)s)",
 }
 
@@ -80,7 +83,12 @@ def hers(alice):
     seen = alice.analysed(product_id)
     presigned = alice.presign(product_id, PICTURE)
     put(presigned["upload_url"], PICTURE)
-    common = {"product_id": product_id, "job_id": seen["job_id"], "webhook_id": a_webhook_of(alice)}
+    common = {
+        "product_id": product_id,
+        "job_id": seen["job_id"],
+        "webhook_id": a_webhook_of(alice),
+        "import_id": an_import_of(alice),
+    }
     return {
         "analysed": {**common, "image_id": seen["image_id"], "image_ids": [seen["image_id"]]},
         "to confirm": {**common, "image_id": presigned["image_id"], "image_ids": [presigned["image_id"]]},
@@ -93,7 +101,15 @@ def his(stranger):
     product_id = stranger.product()["id"]
     seen = stranger.analysed(product_id)
     webhook_id = a_webhook_of(stranger)
-    return {"product_id": product_id, **seen, "image_ids": [seen["image_id"]], "webhook_id": webhook_id}
+    common = {"webhook_id": webhook_id, "import_id": an_import_of(stranger)}
+    return {"product_id": product_id, **seen, "image_ids": [seen["image_id"]], **common}
+
+
+def an_import_of(user):
+    """One that has ended, with its row."""
+    done = imported(user, "mugs.zip", as_zip({"mug.jpg": PICTURE}))
+    user.finished(user.http.get("/jobs").json()["items"][0]["id"])
+    return done["id"]
 
 
 def a_webhook_of(user):

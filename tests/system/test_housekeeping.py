@@ -26,6 +26,7 @@ DUTIES = [
     "orphan thumbnails",
     "outbox",
     "webhook deliveries",
+    "imports",
     "expired tokens",
     "closed shifts",
     "old flow runs",
