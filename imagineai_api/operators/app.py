@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Literal, TypedDict
 from urllib.parse import parse_qsl
 
 import httpcore
@@ -149,7 +150,14 @@ def _to_start_of(interface: interfaces.Interface) -> Callable[[Request], Awaitab
     return start
 
 
-def _cookie(settings: Settings) -> dict[str, object]:
+class _Manners(TypedDict):
+    httponly: bool
+    samesite: Literal["strict"]
+    secure: bool
+    path: str
+
+
+def _cookie(settings: Settings) -> _Manners:
     return {"httponly": True, "samesite": "strict", "secure": scheme(settings) == "https", "path": "/"}
 
 

@@ -115,7 +115,7 @@ async def answers(pool: httpcore.AsyncConnectionPool, interface: Interface) -> b
         return False
     address = _address(interface, interface.path_there(interface.sign_of_life))
     try:
-        response = await pool.request("GET", address, headers=dict(interface.headers), extensions=GLANCE)
+        response = await pool.request("GET", address, headers=[*interface.headers.items()], extensions=GLANCE)
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
         log.info("%s does not answer: %r", interface.name, error)
         return False
