@@ -51,7 +51,7 @@ def declaring(operations, status):
 
 def test_400_says_what_broken_json_is_answered(user, operations):
     names = taking_json(operations)
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         method, path = filled(name)
         answer = user.http.request(method, path, content=BROKEN, headers=JSON)
