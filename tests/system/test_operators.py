@@ -50,7 +50,7 @@ class Visitor:
     def socket(self, path, **headers):
         sent = {"Cookie": self.cookie(), "Origin": self.url, **headers}
         address = f"{self.url.replace('http', 'ws', 1)}{path}"
-        return connect(address, additional_headers=sent, open_timeout=30, proxy=None)
+        return connect(address, additional_headers=sent, open_timeout=30, proxy=None, max_size=None)
 
 
 @pytest.fixture(scope="module")
