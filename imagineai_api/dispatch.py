@@ -25,10 +25,11 @@ async def start_import(connection: AsyncConnection, import_id: UUID, key: str) -
     await wakeups.tell(connection, wakeups.BATCH)
 
 
-async def cancel_run(connection: AsyncConnection, flow_run_id: str) -> None:
-    """End a run in Prefect too, once this transaction is committed."""
-    payload = {"flow_run_id": flow_run_id}
-    await connection.execute(insert(Outbox).values(kind="cancel_flow_run", payload=payload))
+async def cancel_runs(connection: AsyncConnection, flow_run_ids: Sequence[str]) -> None:
+    """End runs in Prefect too, once this transaction is committed."""
+    if flow_run_ids:
+        rows = [{"kind": "cancel_flow_run", "payload": {"flow_run_id": run}} for run in flow_run_ids]
+        await connection.execute(insert(Outbox), rows)
 
 
 async def delete_objects(connection: AsyncConnection, keys: Sequence[str], *, after_s: float = 0) -> None:

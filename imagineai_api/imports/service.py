@@ -145,7 +145,7 @@ async def cancel(
     if found.status == "pending":
         await remove_source(connection, import_id, found.source_key, urls_last_s)
     if found.flow_run_id is not None:
-        await dispatch.cancel_run(connection, found.flow_run_id)
+        await dispatch.cancel_runs(connection, [found.flow_run_id])
     return await get(connection, user_id, import_id)
 
 

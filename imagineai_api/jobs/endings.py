@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, insert, select, text, update
+from sqlalchemy import case, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from imagineai_api import dispatch
 from imagineai_api.events import Event
-from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep, Outbox, Product
+from imagineai_api.tables import STEPS, Analysis, Job, JobImage, JobStep, Product
 from imagineai_api.webhooks import announcing
 
 OPEN = ("queued", "processing")
@@ -112,19 +113,13 @@ async def _end(connection: AsyncConnection, endings: Sequence[_Ending]) -> list[
     values = [{"id": str(end.job_id), "status": end.status, "error": end.error} for end in endings]
     ended = (await connection.execute(END, {"ended": json.dumps(values)})).all()
     await return_products(connection, {row.product_id for row in ended if row.product_id is not None})
-    await _cancel_runs(connection, [row.flow_run_id for row in ended if row.needs_cancel])
+    await dispatch.cancel_runs(connection, [row.flow_run_id for row in ended if row.needs_cancel])
     events = await _last_events(connection, [end.job_id for end in endings])
     listened_to = {row.id: row for row in ended if row.has_webhooks}
     for event in events:
         if event.job_id in listened_to:
             await _announce(connection, event, listened_to[event.job_id])
     return events
-
-
-async def _cancel_runs(connection: AsyncConnection, flow_run_ids: Sequence[str]) -> None:
-    if flow_run_ids:
-        rows = [{"kind": "cancel_flow_run", "payload": {"flow_run_id": run}} for run in flow_run_ids]
-        await connection.execute(insert(Outbox), rows)
 
 
 async def _last_events(connection: AsyncConnection, job_ids: Sequence[UUID]) -> list[Event]:
