@@ -1,10 +1,8 @@
 """/imports: many products and pictures at once, from a CSV, a zip, or the caller's folder in S3."""
 
-import math
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from imagineai_api import request_log
 from imagineai_api.database import Reading, Transaction
@@ -25,14 +23,10 @@ from imagineai_api.imports.schemas import (
     NewImportResponse,
 )
 from imagineai_api.limits import Tier
+from imagineai_api.paging import BAD_PAGE, Page, PageSize, pages
 
-BAD_PAGE = "page: input should be greater than or equal to 1."
 HAS_ENDED = "The import has ended already: it is completed."
 SAYS = {404: imports.NO_IMPORT, 422: bad_id("import_id")}
-MAX_PAGE_SIZE = 100
-MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
-Page = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)]
 
 router = APIRouter(prefix="/imports", tags=["Imports"], route_class=gate(Tier.READ))
 
@@ -114,7 +108,7 @@ async def list_imports(
         total=total,
         page=page,
         page_size=page_size,
-        pages=math.ceil(total / page_size),
+        pages=pages(total, page_size),
     )
 
 
@@ -142,5 +136,5 @@ async def list_import_rows(
         total=total,
         page=page,
         page_size=page_size,
-        pages=math.ceil(total / page_size),
+        pages=pages(total, page_size),
     )

@@ -1,6 +1,5 @@
 """/products: the caller's products and what was found in their pictures."""
 
-import math
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from imagineai_api.documentation.errors import bad_id, errors
 from imagineai_api.documentation.examples import shown_as
 from imagineai_api.gate import SignedIn, gate
 from imagineai_api.limits import Tier
+from imagineai_api.paging import BAD_PAGE, Page, PageSize, pages
 from imagineai_api.products import service as products
 from imagineai_api.products.schemas import (
     DRAFT,
@@ -26,11 +26,7 @@ from imagineai_api.products.schemas import (
 from imagineai_api.texts import Storable
 from imagineai_api.written_json import WrittenJson
 
-BAD_PAGE = "page: input should be greater than or equal to 1."
 SAYS = {404: products.NO_PRODUCT, 422: bad_id("product_id")}
-MAX_PAGE_SIZE = 100
-MAX_PAGE = (2**63 - 1) // MAX_PAGE_SIZE
-"""The last page whose offset PostgreSQL can count."""
 
 router = APIRouter(prefix="/products", tags=["Products"], route_class=gate(Tier.READ))
 
@@ -47,8 +43,8 @@ async def list_products(
     category: Annotated[Storable | None, Query(max_length=100)] = None,
     status: ProductStatus | None = None,
     search: Annotated[Storable | None, Query(max_length=1000)] = None,
-    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
-    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)] = 20,
+    page: Page = 1,
+    page_size: PageSize = 20,
 ) -> WrittenJson:
     """List the caller's products, newest first."""
     items, total = await products.page(
@@ -60,9 +56,9 @@ async def list_products(
         limit=page_size,
         offset=(page - 1) * page_size,
     )
-    pages = math.ceil(total / page_size)
+    last = pages(total, page_size)
     return WrittenJson(
-        f'{{"items":{items},"total":{total},"page":{page},"page_size":{page_size},"pages":{pages}}}'
+        f'{{"items":{items},"total":{total},"page":{page},"page_size":{page_size},"pages":{last}}}'
     )
 
 
