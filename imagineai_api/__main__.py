@@ -13,7 +13,7 @@ import uvloop
 from imagineai_api import request_log, tracing
 from imagineai_api.database import migrate
 from imagineai_api.errors import ImagineAIError
-from imagineai_api.server_protocols import HttpProtocol, SocketProtocol
+from imagineai_api.server_protocols import OPTIONS
 from imagineai_api.settings import Settings, read_settings
 
 log = logging.getLogger("imagineai_api")
@@ -67,16 +67,11 @@ def _config(app: object, host: str, port: int, lifespan: str = "on") -> uvicorn.
         host=host,
         port=port,
         lifespan=lifespan,  # type: ignore[arg-type]
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        http=HttpProtocol,
-        ws=SocketProtocol,
         ws_max_size=64 * 1024,
         ws_ping_interval=20,
         ws_ping_timeout=20,
+        **OPTIONS,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -85,3 +86,14 @@ def _refuse(transport: asyncio.Transport, status: HTTPStatus, sentence: str) -> 
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
     )
     transport.close()
+
+
+OPTIONS: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+    "http": HttpProtocol,
+    "ws": SocketProtocol,
+}
+"""What each of our servers tells uvicorn: our own log, no proxy believed, nothing told of itself."""

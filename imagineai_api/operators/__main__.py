@@ -7,7 +7,7 @@ import uvicorn
 from imagineai_api import request_log
 from imagineai_api.errors import ImagineAIError
 from imagineai_api.operators.app import create_app
-from imagineai_api.server_protocols import HttpProtocol, SocketProtocol
+from imagineai_api.server_protocols import OPTIONS
 from imagineai_api.settings import read_settings
 
 GRACE_S = 3
@@ -26,13 +26,8 @@ def main() -> int:
         create_app(settings),
         host=settings.operators_host,
         port=settings.operators_port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        http=HttpProtocol,
-        ws=SocketProtocol,
+        **OPTIONS,
     )
     return 0
 
