@@ -21,3 +21,8 @@ async def display() -> AsyncIterator[None]:
             yield
     except (PrefectException, httpx.HTTPError, OSError, TimeoutError) as error:
         log.warning("Prefect did not take what it was to show: %s", type(error).__name__)
+
+
+def cell(value: object) -> str:
+    """Give a value as it stands in a cell of a Markdown table: on one line, which it does not end."""
+    return " ".join(str(value).split()).replace("|", "\\|")

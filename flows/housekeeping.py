@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.display import display
+from flows.display import cell, display
 from flows.stopping import on_stop
 from imagineai_api.errors import ImagineAIError
 from imagineai_api.housekeeping import service as house
@@ -83,4 +83,4 @@ def _figures(outcome: Outcome | None) -> str:
 def _words(one: Tried) -> str:
     """Give what there is to say, in a table's cell."""
     said = one.outcome.remarks if one.outcome else (f"**failed:** {one.error}",)
-    return "<br>".join(" ".join(remark.split()).replace("|", "\\|") for remark in said)
+    return "<br>".join(map(cell, said))

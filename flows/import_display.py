@@ -10,7 +10,7 @@ from prefect.artifacts import (
 from sqlalchemy import Row as Record
 from sqlalchemy import select
 
-from flows.display import display
+from flows.display import cell, display
 from flows.workplace import Workplace
 from imagineai_api.import_tables import Import, ImportRow
 from imagineai_api.imports.progress import Work
@@ -82,9 +82,5 @@ class ImportDisplay:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(failed)).all()
-        lines = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+        lines = ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows]
         return "\n".join(["| row | title | image | why it failed |", "|---|---|---|---|", *lines])
-
-
-def _cell(value: object) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
