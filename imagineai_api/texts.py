@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""An id as we write it, in the keys of objects for one."""
 SEEN = r"[^\s\u0000-\u001f\u0085\ufeff]"
 """A character that is seen, in words that Python, JavaScript and Rust read alike."""
 NO_NUL = r"^[^\u0000]*$"

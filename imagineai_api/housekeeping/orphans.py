@@ -12,10 +12,10 @@ from imagineai_api.database import Database
 from imagineai_api.housekeeping.duty import HOUR_S, MORE, Bounds, Outcome, Premises, time_before
 from imagineai_api.storage import ListedObject, Storage
 from imagineai_api.tables import ProductImage, User
+from imagineai_api.texts import UUID_PATTERN
 from imagineai_api.thumbnails import ORIGINALS, THUMBNAILS
 
-ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-OURS = re.compile(rf"{ORIGINALS}(?P<user>{ID})/{ID}/{ID}_[A-Za-z0-9._-]+")
+OURS = re.compile(rf"{ORIGINALS}(?P<user>{UUID_PATTERN})/{UUID_PATTERN}/{UUID_PATTERN}_[A-Za-z0-9._-]+")
 
 
 async def remove(premises: Premises, bounds: Bounds) -> Outcome:

@@ -15,12 +15,13 @@ from imagineai_api.imports.archive import Archive
 from imagineai_api.imports.rows import Row, found
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage, StoredObject
+from imagineai_api.texts import UUID_PATTERN
 from imagineai_api.uploads.proof import TOO_LARGE
 
 ROWS_AT_ONCE = 500
 NO_OBJECT = "There is no such object in your folder."
 CHANGED = "The file was changed or deleted while it was being imported."
-OF_AN_IMPORT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/")
+OF_AN_IMPORT = re.compile(f"{UUID_PATTERN}/")
 """What was uploaded for an import lies in the folder too, below the import's id."""
 
 
