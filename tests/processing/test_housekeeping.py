@@ -10,7 +10,6 @@ from imagineai_api import storage as storages
 from imagineai_api import thumbnails
 from imagineai_api.auth import service as accounts
 from imagineai_api.database import interval
-from imagineai_api.dispatcher import Dispatcher
 from imagineai_api.errors import Conflict, NotFound, Unauthorized
 from imagineai_api.housekeeping import orphans, outbox, shifts, tokens, unconfirmed
 from imagineai_api.housekeeping.duty import MORE, Bounds, Premises
@@ -31,6 +30,7 @@ from imagineai_api.tables import (
 )
 from imagineai_api.uploads import service as uploads
 from imagineai_api.webhook_tables import Webhook, WebhookDelivery
+from tests.processing.relaying import relay
 
 HOUR, DAY = 3600, 86_400
 AT_ONCE = {
@@ -90,15 +90,6 @@ async def images_of(place, product):
     async with place.database.reading() as connection:
         query = select(ProductImage.id).where(ProductImage.product_id == product)
         return set((await connection.scalars(query)).all())
-
-
-async def relay(place, settings):
-    """Do all that is due in the outbox."""
-    prefect = Prefect(settings)
-    dispatcher = Dispatcher(settings, place.database, place.storage, prefect)
-    while await dispatcher.relay():
-        pass
-    await prefect.close()
 
 
 async def count(place, table):

@@ -8,7 +8,6 @@ from PIL import Image
 from sqlalchemy import func, insert, select, update
 
 from imagineai_api.database import interval
-from imagineai_api.dispatcher import Dispatcher
 from imagineai_api.errors import Superseded
 from imagineai_api.housekeeping.duty import Bounds, Premises
 from imagineai_api.housekeeping.service import DUTIES, attend
@@ -20,6 +19,7 @@ from imagineai_api.imports.taking import Taker
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.products import service as products
 from imagineai_api.tables import Job, Product, ProductImage
+from tests.processing.relaying import relay
 
 DAY_S = 86_400
 ROWS = [Row(n, f"Mug {n}", f"{n}.jpg", f"title:Mug {n}", f"{n}.jpg") for n in range(1, 4)]
@@ -161,9 +161,7 @@ async def keep_house(place, settings):
     async def do():
         premises = Premises(settings, place.database, place.storage, prefect)
         outcome = await attend(premises, duty, Bounds(settings, asyncio.Event()))
-        dispatcher = Dispatcher(settings, place.database, place.storage, prefect)
-        while await dispatcher.relay():
-            pass
+        await relay(place, settings)
         return outcome
 
     yield do

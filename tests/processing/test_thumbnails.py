@@ -10,12 +10,11 @@ from PIL import Image
 from sqlalchemy import select
 
 from imagineai_api import thumbnails
-from imagineai_api.dispatcher import Dispatcher
-from imagineai_api.orchestrator import Prefect
 from imagineai_api.pictures import making
 from imagineai_api.pictures.making import Maker, Wanted
 from imagineai_api.products import service as products
 from imagineai_api.tables import ProductImage
+from tests.processing.relaying import relay
 
 PATIENCE_S = 60
 
@@ -146,14 +145,6 @@ async def test_all_sizes_go_with_the_product(place, settings, owner, product, ma
     await products.delete(place.database, owner, product, urls_last_s=60)
     await relay(place, settings)
     assert [await place.storage.head(one.key) for one in both] == [None, None]
-
-
-async def relay(place, settings):
-    prefect = Prefect(settings)
-    dispatcher = Dispatcher(settings, place.database, place.storage, prefect)
-    while await dispatcher.relay():
-        pass
-    await prefect.close()
 
 
 def test_a_key_leads_back_to_its_original():
