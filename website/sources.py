@@ -50,8 +50,7 @@ def gather(into: Path) -> None:
         Unplaced: A document has no place, or more than one, in the map.
     """
     made = {**api_reference.pages(DOCS / "openapi.json"), **code_reference.pages()}
-    navigation = _trees(list(made))
-    trees = {place(MAP): navigation, place(DECISIONS / "README.md"): _tree("", _decisions())}
+    trees = {place(MAP): _trees(list(made)), place(DECISIONS / "README.md"): _tree("", _decisions())}
     for document in documents():
         text = _included(document) + trees.get(place(document), "")
         _write(into / place(document), _linked(text, document, into))
