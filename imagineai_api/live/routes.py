@@ -123,7 +123,8 @@ def _in_order(heard: list[Event | None], seen: int) -> list[Event] | None:
 
 async def _rows(hub: Hub, database: Database, job: UUID, after: int) -> list[Event]:
     try:
-        async with hub.reads, database.reading() as connection:
+        # Of one moment: a job that ends between two reads would hide its last steps behind its end.
+        async with hub.reads, database.snapshot() as connection:
             return await jobs.events_since(connection, job, after)
     except ImagineAIError as error:
         log.warning("A watcher waits for the database: %s", error)
