@@ -84,10 +84,12 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
         raise Unauthorized(DEAD_TOKEN) from error
     async with database.transaction() as connection:
         pair = await _rotate(connection, tokens, claims)
-        if pair is None:
+    if pair is None:
+        # By itself: who waited for the token holds it since, and takes the whole family in order here.
+        async with database.transaction() as connection:
             revoked = await _revoke_family(connection, claims)
-            words = "A dead refresh token was used: %d of its family are revoked"
-            log.warning(words, revoked, extra=_of(claims.user_id))
+        words = "A dead refresh token was used: %d of its family are revoked"
+        log.warning(words, revoked, extra=_of(claims.user_id))
     metrics.refreshes.labels("refused" if pair is None else "accepted").inc()
     if pair is None:
         raise Unauthorized(DEAD_TOKEN)
