@@ -25,6 +25,7 @@ _LEADS_ELSEWHERE = (
     "INFERENCE_", "MODEL_", "JWT_", "BEDROCK_", "ENVIRONMENT", "OPERATORS_", "WEBSOCKETS_PER_USER",
     "WEBHOOK",
 )  # fmt: skip
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 _PORTS_A_PLATFORM = 20
 _BASES = range(10_000, 22_000, _PORTS_A_PLATFORM)
 _LAUNCH = (sys.executable, "-m", "imagineai_local")
@@ -40,8 +41,12 @@ class Platform:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without anything that would lead a platform to the developer's services."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEADS_ELSEWHERE)}
+    """This process's environment without anything that would lead a platform to the developer's services.
+
+    Nor with what make tells the makes below it: what is called here was typed by somebody at a prompt.
+    """
+    without = (*_LEADS_ELSEWHERE, *_OF_MAKE)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
     return {**kept, **more}
 
 

@@ -88,12 +88,12 @@ class Prefect:
         """Run it to its end: its id, how it ended, how each task did, and its table."""
         run = self.begin()
         state = self.ended(run)
-        this = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
-        tasks = {one["name"]: one["state_type"] for one in self.ask("POST", "/task_runs/filter", json=this)}
+        # What a task did is told beside the run, and may be written after its end.
+        platforms.until(lambda: set(self._tasks(run).values()) <= ENDED, "the end of its tasks", 60)
         (artifact,) = self.artifacts(run)
         lines = [line.strip("| ").split(" | ") for line in artifact["data"].splitlines()[2:]]
         table = {line[0]: line[1:] for line in lines}
-        return SimpleNamespace(id=run, state=state, tasks=tasks, table=table)
+        return SimpleNamespace(id=run, state=state, tasks=self._tasks(run), table=table)
 
     def ended(self, run):
         platforms.until(lambda: self._state(run)["type"] in ENDED, "the end of the run", 180)
@@ -109,6 +109,10 @@ class Prefect:
         """The runs that the schedule has made."""
         here = {"any_": [self.deployment["id"]]}
         return self.runs(deployment_id=here, state={"type": {"any_": ["SCHEDULED"]}})
+
+    def _tasks(self, run):
+        this = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        return {one["name"]: one["state_type"] for one in self.ask("POST", "/task_runs/filter", json=this)}
 
     def _state(self, run):
         return self.ask("GET", f"/flow_runs/{run}")["state"]
