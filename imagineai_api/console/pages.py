@@ -37,14 +37,14 @@ def install(app: FastAPI) -> None:
     app.mount(ASSETS, _Assets(directory=STATIC))
 
 
-def policy(pictures: str) -> str:
-    """Give the page's policy: our own scripts and styles, and pictures from where they are stored."""
+def policy(storage: str) -> str:
+    """Give the page's policy: our own scripts and styles; pictures come from the storage, files go to it."""
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        "connect-src": "'self'",
-        "img-src": f"'self' blob: data: {pictures}",
+        "connect-src": f"'self' {storage}",
+        "img-src": f"'self' blob: data: {storage}",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

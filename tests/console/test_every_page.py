@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from imagineai_api.console.pages import STATIC
 from tests.console.visitor import visiting
+from tests.contract.importing import as_zip, imported
 from tests.contract.wire import a_user, small_photo
 
 LOOKS = ["light", "dark"]
@@ -24,6 +25,7 @@ def inside(owner, damaged, replaced):
     uploaded = owner.analysed(product_id, small_photo())
     failed = owner.http.post(f"/analysis/{replaced[1]}/retry").json()["job_id"]
     owner.finished(failed)
+    refused = imported(owner, "photos.zip", as_zip({"notes.txt": b"No picture"}))
     return [
         "#/products",
         f"#/products/{product_id}",
@@ -32,6 +34,8 @@ def inside(owner, damaged, replaced):
         "#/activity",
         f"#/activity/{uploaded['job_id']}",
         f"#/activity/{failed}",
+        "#/activity/imports",
+        f"#/activity/imports/{refused['id']}",
         "#/dashboard",
         "#/model",
     ]
@@ -68,8 +72,10 @@ def test_axe_finds_nothing_serious_on_any_page(browser, platform, owner, inside,
             settle(visitor.page)
             found[address] = serious(visitor.page)
         visitor.page.get_by_role("link", name="Products").click()
-        visitor.page.get_by_role("button", name="New product").click()
-        found["the dialog"] = serious(visitor.page)
+        for name in ("New product", "Import"):
+            visitor.page.get_by_role("button", name=name).click()
+            found[f"the dialog of {name}"] = serious(visitor.page)
+            visitor.page.keyboard.press("Escape")
     assert {address: faults for address, faults in found.items() if faults} == {}
 
 
@@ -146,12 +152,14 @@ def test_the_operators_page_is_shown_to_admins_alone(browser, platform, owner, o
     }
 
 
-def test_the_policy_allows_our_own_scripts_and_the_stored_pictures_and_nothing_else(platform):
+def test_the_policy_allows_our_own_scripts_and_the_storage_and_nothing_else(platform):
+    storage = platform.env["S3_ENDPOINT_URL"]
     policy = httpx.get(platform.url, timeout=30).headers["Content-Security-Policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
-    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
-    assert rules["img-src"] == f"'self' blob: data: {platform.env['S3_ENDPOINT_URL']}"
+    assert rules["script-src"] == rules["style-src"] == "'self'"
+    assert rules["connect-src"] == f"'self' {storage}"
+    assert rules["img-src"] == f"'self' blob: data: {storage}"
     assert "unsafe" not in policy
 
 

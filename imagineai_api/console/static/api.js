@@ -6,7 +6,10 @@ const BASE = "/api/v1";
 const PATIENCE = 5;
 const AWAY = "The service cannot be reached. Check the connection, then try again.";
 const CUT = "The connection broke before the file was whole. Please try again.";
+const NOT_STORED = "The storage did not take the file. If that happens again, your operator knows whether it lets this"
+  + " page in (CORS).";
 const OPERATORS = /<([^>]+)>; rel="related"/;
+const RETRY_AFTER = /^retry-after: (.*)$/im;
 const LAPSED = "Your session has ended. Please sign in again.";
 
 /** What the service refused, in its words; status 0 where it could not be asked. */
@@ -27,6 +30,17 @@ export const patch = (path, json, options) => call("PATCH", path, { ...options, 
 export const remove = (path, options) => call("DELETE", path, options);
 /** Send a form; `progress(sent, total)` hears how many bytes are out. */
 export const send = (path, form, options) => call("POST", path, { ...options, form });
+
+/** Put a file where the service said; `progress(sent, total)` hears how many bytes are out. */
+export async function put(address, content, type, { signal, progress }) {
+  try {
+    const answer = await transfer("PUT", address, { "Content-Type": type }, content, signal, progress);
+    if (answer.ok) return;
+  } catch (error) {
+    if (signal.aborted) throw error;
+  }
+  throw new Refusal(0, NOT_STORED);
+}
 
 /** Get a file: its name and its content. */
 export const file = (path, query, options) => call("GET", path + asQuery(query), { ...options, take: content });
@@ -101,7 +115,7 @@ async function ask(method, path, { json, form, token, signal, progress, keepaliv
 }
 
 /** As fetch does, but telling how many bytes are out, which fetch does not know. */
-function transfer(method, address, headers, form, signal, progress) {
+function transfer(method, address, headers, body, signal, progress) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
@@ -110,13 +124,13 @@ function transfer(method, address, headers, form, signal, progress) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded, total));
     request.addEventListener("load", () => resolve(new Response(request.responseText, {
-      status: request.status, headers: { "Retry-After": request.getResponseHeader("Retry-After") ?? "" },
+      status: request.status, headers: { "Retry-After": RETRY_AFTER.exec(request.getAllResponseHeaders())?.[1] ?? "" },
     })));
     request.addEventListener("error", () => reject(new TypeError("The connection broke.")));
     request.addEventListener("abort", () => reject(signal.reason));
     request.addEventListener("loadend", () => signal.removeEventListener("abort", stop));
     signal.addEventListener("abort", stop);
-    request.send(form);
+    request.send(body);
   });
 }
 

@@ -32,7 +32,8 @@ export async function show({ main, signal }) {
   }
 
   await load();
-  fill(main, h("header", { class: "head" }, h("div", {}, h("h1", {}, "Activity"), total)),
+  fill(main, h("header", { class: "head" }, h("div", {}, h("h1", {}, "Activity"), total),
+    h("a", { class: "button quiet", href: "#/activity/imports" }, icon("up"), "Imports")),
     h("div", { class: "filters" }, status), list, h("div", { class: "row centred" }, more));
 }
 

@@ -8,6 +8,7 @@ import { ask, choice, field } from "../parts/dialog.js";
 import { chooser, dropAnywhere, invitation } from "../parts/dropzone.js";
 import { exportAll } from "../parts/exporter.js";
 import { icon } from "../parts/icons.js";
+import { importFile, isImportable } from "../parts/importer.js";
 import { noPicture, picture } from "../parts/picture.js";
 import { complain } from "../parts/toast.js";
 import { uploadList } from "../parts/uploads.js";
@@ -31,11 +32,15 @@ export async function show({ main, query, signal }) {
   const total = h("p", { class: "muted", role: "status" });
   const end = h("div", { class: "end" });
   const empty = h("div", {});
-  const add = (files) => newProduct(files).catch(complain);
+  const add = (files) => {
+    const table = [...files].find(isImportable);
+    (table ? importFile(table) : newProduct(files)).catch(complain);
+  };
   fill(main,
     h("header", { class: "head" },
       h("div", {}, h("h1", {}, "Products"), total),
       h("div", { class: "row" },
+        h("button", { class: "button quiet", type: "button", click: () => importFile() }, icon("up"), "Import"),
         h("button", { class: "button quiet", type: "button", click: exportAll }, icon("down"), "Export"),
         h("button", { class: "button", type: "button", click: () => add([]) }, icon("plus"), "New product"))),
     filterBar(filters, () => begin()), uploadList(null, signal), grid, empty, end);

@@ -22,6 +22,7 @@ const DRAWN = {
   forward: "M10 6l6 6-6 6",
   out: "M10 5H5v14h5M14 8l4 4-4 4M18 12H9",
   away: "M14 5h5v5M19 5l-8 8M17 14v5H5V7h5",
+  up: "M12 15V4M7 8.5L12 3.5l5 5M5 20h14",
   down: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
   warning: "M12 4l9 16H3zM12 10v4.5M12 17.2v.3",
 };

@@ -62,7 +62,7 @@ const smallButton = (words, click) => h("button", { class: "button small quiet",
 
 function row(upload, list) {
   const steps = stepList();
-  const bytes = h("progress", { max: 1, "aria-label": `Sending ${upload.file.name}` });
+  const bytes = h("progress", { class: "bytes", max: 1, "aria-label": `Sending ${upload.file.name}` });
   const said = h("p", { class: "upload-said" });
   const button = h("div", { class: "row" });
   const name = h("strong", {}, upload.file.name);
