@@ -1,11 +1,11 @@
 """Many products from one file: dropped or chosen, sent, followed to its end."""
 
+import os
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.console.visitor import visiting
 from tests.contract.importing import as_csv, as_zip
 from tests.contract.wire import a_user, eventually, small_photo
 
@@ -60,18 +60,16 @@ def test_a_file_that_is_refused_says_why_and_cannot_be_gone_on_with(visitor, sel
     )
 
 
-def test_an_import_that_is_left_while_its_file_is_sent_is_cancelled(browser, platform, seller):
-    with visiting(browser, platform) as visitor:
-        visitor.is_user(seller)
-        page = visitor.page
-        visitor.goes_to("#/products", "Products")
-        visitor.is_on_a_slow_line(50_000)
-        visitor.drops([("photos.zip", "application/zip", as_zip({"mug.jpg": bytes(3_000_000)}, 0))])
-        dialog(page).get_by_role("button", name="Import").click()
-        dialog(page).get_by_text(re.compile(r"^[1-9]\d* kB of 3.0 MB sent")).wait_for()
-        dialog(page).get_by_role("button", name="Cancel").click()
-        expect(dialog(page)).to_have_count(0)
-        eventually(lambda: [one["status"] for one in imports(seller)], lambda them: them == ["cancelled"])
+def test_an_import_that_is_left_while_its_file_is_sent_is_cancelled(visitor, seller):
+    page = visitor.page
+    visitor.goes_to("#/products", "Products")
+    visitor.is_on_a_slow_line(100_000)
+    visitor.drops([("photos.zip", "application/zip", as_zip({"mug.jpg": os.urandom(1_200_000)}))])
+    dialog(page).get_by_role("button", name="Import").click()
+    dialog(page).get_by_text(re.compile(r"^[1-9]\d* kB of 1.2 MB sent")).wait_for()
+    dialog(page).get_by_role("button", name="Cancel").click()
+    expect(dialog(page)).to_have_count(0)
+    eventually(lambda: [one["status"] for one in imports(seller)], lambda them: them == ["cancelled"])
 
 
 def test_an_import_that_runs_can_be_cancelled_and_gone_on_with(visitor, seller):
