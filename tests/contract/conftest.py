@@ -72,7 +72,7 @@ def database(platform):
         yield connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def second(platform, tmp_path_factory):
     """A second service: the reference's rate limits, one allowed origin, lines that can be cut."""
     service = SecondService(platform.env, tmp_path_factory.mktemp("second") / "service.log", **LIMITS)

@@ -21,7 +21,7 @@ MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
 SEED = int(os.environ.get("FUZZ_SEED") or (random.randrange(2**32) if MINUTES else 20_250_115))
 DOOMED = 2
 """So many of Alice's products and webhooks may be deleted by their ids; the others stay."""
-LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "8"]
+LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "6"]
 
 
 @pytest.fixture(scope="module")

@@ -22,15 +22,15 @@ OPEN = "SELECT id, job_type, status FROM jobs WHERE completed_at IS NULL"
 UNDONE = "SELECT id, kind, last_error FROM outbox WHERE done_at IS NULL AND due_at <= now()"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory):
-    """A platform for faults alone."""
+    """A platform for faults alone; it ends with them."""
     home = tmp_path_factory.mktemp("faults") / "home"
     with platforms.running(home, **platforms.ROOMY, **SHORT) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database_url(platform):
     """Where the platform's rows are."""
     return platform.env["DATABASE_URL"]

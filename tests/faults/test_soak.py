@@ -18,7 +18,7 @@ from tests.faults.load import Client, at_work
 MINUTES = float(os.environ.get("SOAK_MINUTES") or 0)
 SEED = int(os.environ.get("SOAK_SEED") or (random.SystemRandom().randrange(2**32) if MINUTES else 15_864))
 CLIENTS = 3
-LASTS_S = (MINUTES or 1) * 60
+LASTS_S = (MINUTES or 0.5) * 60
 SETTLES_WITHIN_S = 420
 """A run that died before it began is given up after five minutes."""
 ENDS = ("job_complete", "job_failed")

@@ -39,7 +39,7 @@ def photos():
     return Path(os.environ["IMAGINEAI_PHOTOS"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def registry(tmp_path_factory):
     """The address of an MLflow server of its own; it ends with its whole process group."""
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()

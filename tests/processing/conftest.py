@@ -15,7 +15,7 @@ from imagineai_api.uploads import service as uploads
 from tests import platforms
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory):
     """The settings of a small platform: PostgreSQL, Redis and S3 only."""
     home = tmp_path_factory.mktemp("stores") / "home"
@@ -32,7 +32,7 @@ def settings(tmp_path_factory):
         platforms.down(home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def place(settings):
     """What a worker works with."""
     async with open_workplace(settings) as place:

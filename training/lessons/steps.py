@@ -37,11 +37,19 @@ SOURCES: Final = (
 _FEW_PHOTOS: Final = Source("few", "IMAGINEAI_FEW_PHOTOS", "as that of the photos it names")
 _FEW_LABELS: Final = 5
 _FEW_OF_EACH: Final = 40
-_SMALL: Final[dict[str, Any]] = {"size": 128, "views": 2, "batch": 32, "epochs": 3, "least_steps": 40}
+_SMALL: Final[dict[str, Any]] = {
+    "size": 128,
+    "served_size": 192,
+    "views": 2,
+    "batch": 32,
+    "epochs": 3,
+    "least_steps": 40,
+}
 _SMALL_DEFECTS: Final[dict[str, Any]] = {
     "rounds": 1,
-    "examples": 96,
-    "epochs": 16,
+    "size": 192,
+    "examples": 64,
+    "epochs": 8,
     "checks": 40,
     "flagged_share": 0.1,
 }
