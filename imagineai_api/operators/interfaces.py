@@ -127,7 +127,7 @@ def _mlflow(settings: Settings) -> Interface:
         name="MLflow",
         purpose="Experiments and the model registry: which version is the champion, what it was measured to"
         " do, and its card.",
-        start="/mlflow/",
+        start="/mlflow/#/models",  # its own start page is of other things
         ways=(("/mlflow", address.path),),
         sign_of_life="/mlflow/health",
         upstream=upstream,
