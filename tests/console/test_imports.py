@@ -31,7 +31,9 @@ def dialog(page):
 def test_a_zip_that_is_dropped_becomes_products_and_what_failed_says_why(visitor, seller):
     page = visitor.page
     visitor.goes_to("#/products", "Products")
-    visitor.drops([("photos.zip", "application/zip", as_zip(PHOTOS))])
+    beside = ("mug.jpg", "image/jpeg", small_photo())
+    visitor.drops([("photos.zip", "application/zip", as_zip(PHOTOS)), beside])
+    dialog(page).get_by_text("Only photos.zip is taken: an import is one file.").wait_for()
     dialog(page).get_by_role("button", name="Import").click()
     page.get_by_role("heading", name="photos.zip").wait_for()
     page.get_by_text("Done: 3 rows.").wait_for()

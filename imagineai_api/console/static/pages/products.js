@@ -34,7 +34,8 @@ export async function show({ main, query, signal }) {
   const empty = h("div", {});
   const add = (files) => {
     const table = [...files].find(isImportable);
-    (table ? importFile(table) : newProduct(files)).catch(complain);
+    const note = files.length > 1 ? `Only ${table?.name} is taken: an import is one file.` : "";
+    (table ? importFile(table, note) : newProduct(files)).catch(complain);
   };
   fill(main,
     h("header", { class: "head" },

@@ -14,11 +14,11 @@ const EARLIER = "Earlier imports";
 /** Whether a file is one that an import is made of. */
 export const isImportable = (file) => /\.(csv|zip)$/i.test(file.name);
 
-/** Ask for a file, one may be given; leads to its import once that is started. */
-export async function importFile(given = null) {
+/** Ask for a file, one may be given with something to say of it; leads to its import once that is started. */
+export async function importFile(given = null, note = "") {
   const stop = new AbortController();
   const bytes = h("progress", { class: "bytes", max: 1, value: 0, "aria-label": "Sending", hidden: true });
-  const said = h("p", { class: "hint", role: "status" });
+  const said = h("p", { class: "hint", role: "status" }, note);
   const input = h("input", { type: "file", name: "file", accept: TYPES, required: true, autofocus: true });
   if (given) input.files = listOf(given);
   const progress = (sent, total) => {
