@@ -90,9 +90,9 @@ async def refresh(database: Database, tokens: Tokens, *, refresh_token: str) -> 
             revoked = await _revoke_family(connection, claims)
         words = "A dead refresh token was used: %d of its family are revoked"
         log.warning(words, revoked, extra=_of(claims.user_id))
-    metrics.refreshes.labels("refused" if pair is None else "accepted").inc()
-    if pair is None:
+        metrics.refreshes.labels("refused").inc()
         raise Unauthorized(DEAD_TOKEN)
+    metrics.refreshes.labels("accepted").inc()
     return pair
 
 

@@ -47,7 +47,6 @@ _SMALL: Final[dict[str, Any]] = {
 }
 _SMALL_DEFECTS: Final[dict[str, Any]] = {
     "rounds": 1,
-    "size": 192,
     "examples": 64,
     "epochs": 8,
     "checks": 40,
@@ -87,7 +86,7 @@ class Lesson:
     def defect_recipe(self) -> DefectRecipe:
         """The defect head's recipe, with fewer painted pictures than params.yaml asks for."""
         params = yaml.safe_load(self.params.read_text(encoding="utf-8"))
-        recipe = DefectRecipe(**params["defects"], size=params["train"]["served_size"])
+        recipe = DefectRecipe(**params["defects"], size=self.recipe.served_size)
         return replace(recipe, **(_SMALL_DEFECTS if self.is_small else _FULL_DEFECTS))
 
 
