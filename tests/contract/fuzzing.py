@@ -106,15 +106,13 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def before_add_examples(context, examples):
-    """Add a request that is right in all where chance draws hardly any: a real picture, a live token."""
-    right = {
+    """Add a request that is right in all where chance may draw none: a real picture, a live token, an id."""
+    bodies = {
         "log_in": lambda: {"body": account(ALICE)},
         "refresh": lambda: {"body": {"refresh_token": log_in(ALICE)["refresh_token"]}},
         "log_out": lambda: {"body": {"refresh_token": log_in(ALICE)["refresh_token"]}},
         "create_batch": lambda: {"body": PAIRS[0]},
-        "retry_job": lambda: {"path_parameters": {"job_id": WORLD["failed_jobs"][-1]}},
-        "start_import": lambda: {"path_parameters": {"import_id": WORLD["imports"][0]}},
-        "cancel_import": lambda: {"path_parameters": {"import_id": WORLD["imports"][-1]}},
+        "confirm_upload": lambda: {"body": {"image_id": PAIRS[0]["image_ids"][0]}},
         "upload_directly": lambda: {
             "body": {"product_id": PAIRS[0]["product_id"], "file": picture("jpeg")},
             "media_type": "multipart/form-data",
@@ -126,9 +124,19 @@ def before_add_examples(context, examples):
             "multipart_content_types": {"file": "image/jpeg"},
         },
     }
-    name = context.operation.definition.raw.get("operationId")
-    if name in right:
-        examples.append(context.operation.Case(**{"media_type": "application/json", **right[name]()}))
+    raw = context.operation.definition.raw
+    body = bodies.get(raw["operationId"])
+    path = right_path(raw)
+    if body or (path and "requestBody" not in raw):
+        given = {"media_type": "application/json", **(body() if body else {}), "path_parameters": path}
+        examples.append(context.operation.Case(**given))
+
+
+def right_path(operation):
+    """The ids in an operation's path: those that it can be done to once, else those that stay."""
+    names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+    ids = {**WORLD["stays"], **WORLD["once"].get(operation["operationId"], {})}
+    return {name: ids[name] for name in names if name in ids}
 
 
 @schemathesis.hook("map_case").apply_to(operation_id=["upload_directly", "create_batch"])

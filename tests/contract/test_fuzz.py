@@ -21,6 +21,8 @@ MINUTES = int(os.environ.get("FUZZ_MINUTES") or 0)
 SEED = int(os.environ.get("FUZZ_SEED") or (random.randrange(2**32) if MINUTES else 20_250_115))
 DOOMED = 2
 """So many of Alice's products and webhooks may be deleted by their ids; the others stay."""
+FAILED = 2
+"""So many of Alice's jobs failed, each on a product and an image that no other request is led to."""
 LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "6"]
 
 
@@ -28,7 +30,7 @@ LENGTH = ["--max-time", str(60 * MINUTES)] if MINUTES else ["--max-examples", "6
 def alice(new_user, place_object):
     """Who asks: she owns some of everything."""
     alice = new_user()
-    for _ in range(6):
+    for _ in range(2 * DOOMED):
         alice.analysed(alice.product()["id"])
     for _ in range(2 * DOOMED):
         a_webhook_of(alice)
@@ -85,23 +87,25 @@ def unattended(alice, database):
 
 @pytest.fixture(scope="module")
 def failed(alice, database):
-    """Jobs of Alice's that ended with a failed image, on products that nobody deletes."""
+    """Jobs of Alice's that ended with a failed image, and what they are of."""
+    return [a_failed_job_of(alice, database) for _ in range(FAILED)]
+
+
+def a_failed_job_of(user, database):
+    product_id = user.product()["id"]
+    image_id = user.analysed(product_id)["image_id"]
     made = """
         INSERT INTO jobs (id, user_id, product_id, job_type, total_images, status, completed_at)
         VALUES (gen_random_uuid(), %s, %s, 'batch', 1, 'failed', now()) RETURNING id::text
     """
+    (job_id,) = database.execute(made, [user.id, product_id]).fetchone()
     with_image = """
         INSERT INTO job_images (job_id, image_id, position, queue, status)
         VALUES (%s, %s, 0, 'batch', 'failed')
     """
-    job_ids = []
-    for pair in pairs(alice, owned(alice)["products"][DOOMED:]):
-        (job_id,) = database.execute(made, [alice.id, pair["product_id"]]).fetchone()
-        database.execute(with_image, [job_id, pair["image_ids"][0]])
-        failed = "UPDATE analyses SET status = 'failed' WHERE product_image_id = %s"
-        database.execute(failed, [pair["image_ids"][0]])
-        job_ids.append(job_id)
-    return job_ids
+    database.execute(with_image, [job_id, image_id])
+    database.execute("UPDATE analyses SET status = 'failed' WHERE product_image_id = %s", [image_id])
+    return {"jobs": job_id, "products": product_id, "images": image_id}
 
 
 @pytest.fixture(scope="module")
@@ -110,19 +114,35 @@ def run(platform, alice, bob, mark, before, unattended, failed, tmp_path_factory
     folder = tmp_path_factory.mktemp("fuzz")
     shutil.copy(Path(__file__).with_name("schemathesis.toml"), folder)
     hers, his = owned(alice), owned(bob)
-    doomed, hers["products"] = hers["products"][:DOOMED], hers["products"][DOOMED:]
-    doomed_webhooks, hers["webhooks"] = hers["webhooks"][:DOOMED], hers["webhooks"][DOOMED:]
-    write_dictionary(folder / "doomed.txt", doomed + his["products"])
-    write_dictionary(folder / "doomed_webhooks.txt", doomed_webhooks + his["webhooks"])
-    for kind in ("products", "images", "jobs", "webhooks", "imports"):
-        write_dictionary(folder / f"{kind}.txt", hers[kind] + his[kind])
-    write_dictionary(folder / "open_jobs.txt", unattended + his["jobs"])
-    write_dictionary(folder / "failed_jobs.txt", failed + his["jobs"])
-    write_dictionary(folder / "words.txt", [mark, "thing"])
-    bobs = {"mark": mark, "owns": [one for ids in his.values() for one in ids]}
-    world = {"url": platform.url, "alice": account(alice), "bob": account(bob) | bobs}
-    world["failed_jobs"], world["imports"] = failed, hers["imports"]
-    world["pairs"] = pairs(alice, hers["products"]) + pairs(bob, his["products"])
+    for one in failed:
+        for kind, its_id in one.items():
+            hers[kind].remove(its_id)
+    doomed = {kind: [hers[kind].pop(0) for _ in range(DOOMED)] for kind in ("products", "webhooks")}
+    once = {
+        "delete_product": {"product_id": doomed["products"][0]},
+        "delete_webhook": {"webhook_id": doomed["webhooks"][0]},
+        "cancel_batch": {"job_id": unattended[0]},
+        "retry_job": {"job_id": failed[0]["jobs"]},
+        "start_import": {"import_id": hers["imports"][0]},
+        "cancel_import": {"import_id": hers["imports"][1]},
+    }
+    for name, ids in {
+        **{kind: hers[kind] + his[kind] for kind in hers},
+        "doomed": doomed["products"] + his["products"],
+        "doomed_webhooks": doomed["webhooks"] + his["webhooks"],
+        "open_jobs": unattended + his["jobs"],
+        "failed_jobs": [one["jobs"] for one in failed] + his["jobs"],
+        "words": [mark, "thing"],
+    }.items():
+        (folder / f"{name}.txt").write_text("\n".join(map(json.dumps, ids)))
+    world = {
+        "url": platform.url,
+        "alice": account(alice),
+        "bob": account(bob) | {"mark": mark, "owns": [one for ids in his.values() for one in ids]},
+        "pairs": pairs(alice, hers["products"]) + pairs(bob, his["products"]),
+        "stays": {f"{kind[:-1]}_id": ids[-1] for kind, ids in hers.items()},
+        "once": once,
+    }
     (folder / "world.json").write_text(json.dumps(world))
     ended = schemathesis(platform.url, folder)
     return ended, json.loads((folder / "figures.json").read_text())
@@ -148,10 +168,6 @@ def pairs(user, product_ids):
         {"product_id": product["id"], "image_ids": [image["id"] for image in product["images"]]}
         for product in products
     ]
-
-
-def write_dictionary(path, words):
-    path.write_text("\n".join(map(json.dumps, words)))
 
 
 def account(user):
