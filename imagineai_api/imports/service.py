@@ -15,7 +15,7 @@ from imagineai_api.imports.sources import folder
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage, StoredObject
 from imagineai_api.tables import User
-from imagineai_api.uploads.service import safe_name
+from imagineai_api.uploads.images import safe_name
 
 NO_IMPORT = "There is no such import."
 NOTHING_YET = "The file has not been uploaded to the import's address yet."

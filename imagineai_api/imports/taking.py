@@ -20,6 +20,7 @@ from imagineai_api.storage import Storage
 from imagineai_api.tables import Product
 from imagineai_api.uploads import proof
 from imagineai_api.uploads import service as uploads
+from imagineai_api.uploads.images import Upload
 from imagineai_vision.picture import PictureFacts
 
 log = logging.getLogger(__name__)
@@ -67,9 +68,7 @@ class Taker:
         product_id = await self._product(row.product_key)
         is_new = product_id is None
         name = PurePosixPath(row.image).name[-MAX_NAME_LENGTH:]
-        upload = uploads.Upload(
-            product_id or uuid4(), name, facts.content_type, data, import_key=row.image_key
-        )
+        upload = Upload(product_id or uuid4(), name, facts.content_type, data, import_key=row.image_key)
 
         async def decide(connection: AsyncConnection) -> None:
             made = {"product_id": upload.product_id, "image_id": upload.image_id, "job_id": upload.job_id}

@@ -17,8 +17,8 @@ from imagineai_api.limits import Tier
 from imagineai_api.multipart import NO_FILE, file_of, media_type, parsed_form
 from imagineai_api.products import service as products
 from imagineai_api.texts import Storable
-from imagineai_api.uploads import proof
-from imagineai_api.uploads import service as uploads
+from imagineai_api.uploads import presigned, proof, service
+from imagineai_api.uploads.images import Upload
 from imagineai_api.uploads.schemas import (
     CONFIRMED,
     CONTENT_TYPES,
@@ -79,7 +79,7 @@ async def get_presigned_url(
     request: Request, user: SignedIn, transaction: Transaction, body: PresignedUrlRequest
 ) -> PresignedUrlResponse:
     """Prepare an upload straight to S3; confirm it afterwards."""
-    image_id, key, url, expires_s = await uploads.presign(
+    image_id, key, url, expires_s = await presigned.presign(
         transaction,
         request.app.state.storage,
         user_id=user.id,
@@ -104,14 +104,14 @@ async def get_presigned_url(
             422,
             502,
             per_minute=PER_MINUTE,
-            says={404: uploads.NO_IMAGE, 409: uploads.NOTHING_YET, 422: "image_id is required."},
+            says={404: presigned.NO_IMAGE, 409: presigned.NOTHING_YET, 422: "image_id is required."},
         ),
     },
 )
 async def confirm_upload(request: Request, user: SignedIn, body: ConfirmRequest) -> UploadResponse:
     """Look at what was uploaded to S3 and start its analysis."""
     state = request.app.state
-    started = await uploads.confirm(
+    started = await presigned.confirm(
         state.database,
         state.storage,
         user_id=user.id,
@@ -150,7 +150,7 @@ async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
     # Parsed here and not by FastAPI, so that the token and the length are checked before the body is read.
     async with parsed_form(request) as form:
         upload = await _upload(form)
-    started = await uploads.upload(
+    started = await service.upload(
         state.database,
         state.storage,
         user_id=user.id,
@@ -164,7 +164,7 @@ async def upload_directly(request: Request, user: SignedIn) -> UploadResponse:
     )
 
 
-async def _upload(form: FormData) -> uploads.Upload:
+async def _upload(form: FormData) -> Upload:
     product_id = form.get("product_id")
     if not isinstance(product_id, str):
         raise Invalid("product_id is required, as a form field.")
@@ -175,7 +175,7 @@ async def _upload(form: FormData) -> uploads.Upload:
     except ValidationError as error:
         raise Invalid("product_id must be a UUID, and the file's name plain text.") from error
     content_type = media_type(file.content_type)
-    return uploads.Upload(owner, name[-MAX_NAME_LENGTH:], content_type, await file.read())
+    return Upload(owner, name[-MAX_NAME_LENGTH:], content_type, await file.read())
 
 
 router.include_router(small)

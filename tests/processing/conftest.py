@@ -12,6 +12,7 @@ from imagineai_api.database import migrate
 from imagineai_api.settings import Settings
 from imagineai_api.tables import Product, User
 from imagineai_api.uploads import service as uploads
+from imagineai_api.uploads.images import Upload
 from tests import platforms
 
 
@@ -62,7 +63,7 @@ async def upload(place, owner, product):
     async def upload():
         buffer = io.BytesIO()
         Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
-        picture = uploads.Upload(product, "mug.jpg", "image/jpeg", buffer.getvalue())
+        picture = Upload(product, "mug.jpg", "image/jpeg", buffer.getvalue())
         return await uploads.upload(
             place.database, place.storage, user_id=owner, upload=picture, request_id="r-1"
         )

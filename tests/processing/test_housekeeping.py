@@ -16,6 +16,7 @@ from imagineai_api.housekeeping.duty import MORE, Bounds, Premises
 from imagineai_api.housekeeping.service import BY_ANOTHER, DUTIES, Duty, attend
 from imagineai_api.identity import Tokens
 from imagineai_api.orchestrator import Prefect
+from imagineai_api.products import service as products
 from imagineai_api.tables import (
     Analysis,
     Job,
@@ -28,7 +29,7 @@ from imagineai_api.tables import (
     Shift,
     User,
 )
-from imagineai_api.uploads import service as uploads
+from imagineai_api.uploads import presigned as uploads
 from imagineai_api.webhook_tables import Webhook, WebhookDelivery
 from tests.processing.relaying import relay
 
@@ -123,7 +124,7 @@ async def test_an_upload_whose_url_lapsed_within_the_day_stays_and_so_does_a_con
 async def test_an_upload_that_is_just_being_confirmed_stays(place, owner, product, presigned, house):
     image, _ = await presigned(25 * HOUR)
     async with place.database.transaction() as connection:
-        await uploads.products.hold(connection, owner, product)
+        await products.hold(connection, owner, product)
         assert (await house("unconfirmed uploads")).removed == 0
     async with place.database.transaction() as connection:
         await connection.execute(
