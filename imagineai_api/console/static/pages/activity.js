@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import { chip } from "../parts/chip.js";
 import { choice } from "../parts/dialog.js";
 import { icon } from "../parts/icons.js";
+import { more } from "../parts/more.js";
 import { complain } from "../parts/toast.js";
 import { count, since, state } from "../words.js";
 
@@ -15,26 +16,25 @@ const STATUSES = ["queued", "processing", "completed", "failed", "cancelled"];
 export async function show({ main, signal }) {
   const list = h("ul", { class: "jobs", "aria-label": "Jobs" });
   const total = h("p", { class: "muted", role: "status" });
-  const more = h("button", { class: "button quiet", type: "button", click: () => load().catch(complain) }, "Show more");
   const status = choice("status", [["", "Every status"], ...STATUSES.map((word) => [word, state(word)])], "",
-    { "aria-label": "Status", change: () => { fill(list); load().catch(complain); } });
+    { "aria-label": "Status", change: () => { fill(list); next.load().catch(complain); } });
 
   // One page of products names most of what was worked on lately.
   const products = await get("/products", { page_size: 100 }, { signal });
   const titles = new Map(products.items.map((product) => [product.id, product.title]));
 
-  async function load() {
-    const answer = await get("/jobs", { status: status.value, limit: AT_ONCE, offset: list.children.length }, { signal });
+  const ask = () => get("/jobs", { status: status.value, limit: AT_ONCE, offset: list.children.length }, { signal });
+  const next = more(ask, (answer) => {
     list.append(...answer.items.map((job) => row(job, titles.get(job.product_id))));
     total.textContent = count(answer.total, "job");
-    more.hidden = list.children.length >= answer.total;
     if (!answer.total) fill(list, h("li", { class: "empty" }, h("p", {}, NONE)));
-  }
+    return list.children.length < answer.total;
+  });
 
-  await load();
+  await next.load();
   fill(main, h("header", { class: "head" }, h("div", {}, h("h1", {}, "Activity"), total),
     h("a", { class: "button quiet", href: "#/activity/imports" }, icon("up"), "Imports")),
-    h("div", { class: "filters" }, status), list, h("div", { class: "row centred" }, more));
+    h("div", { class: "filters" }, status), list, next.element);
 }
 
 /** A job in a line, with the title of its product where it is known. */

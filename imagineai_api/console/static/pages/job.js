@@ -2,9 +2,9 @@
 
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
+import { back } from "../parts/back.js";
 import { bars } from "../parts/charts.js";
 import { chip } from "../parts/chip.js";
-import { icon } from "../parts/icons.js";
 import { jobPanel } from "../parts/jobpanel.js";
 import { failure, pairs, panel } from "../parts/panel.js";
 import { picture } from "../parts/picture.js";
@@ -39,7 +39,7 @@ export async function show({ main, ids: [id], signal }) {
 }
 
 function heading(job, product, title) {
-  return [h("a", { class: "back", href: "#/activity" }, icon("back"), "Activity"),
+  return [back("#/activity", "Activity"),
     h("header", { class: "head" }, h("div", {}, h("h1", {}, title),
       h("p", { class: "facts" }, chip(job.status),
         product ? h("a", { href: `#/products/${product.id}` }, product.title) : null,

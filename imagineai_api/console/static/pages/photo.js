@@ -2,6 +2,7 @@
 
 import { get, post, Refusal } from "../api.js";
 import { fill, h } from "../dom.js";
+import { back } from "../parts/back.js";
 import { bars } from "../parts/charts.js";
 import { chip } from "../parts/chip.js";
 import { copyButton } from "../parts/copy.js";
@@ -73,7 +74,7 @@ export async function show({ main, ids: [productId, imageId], signal }) {
     else await resume(productId, signal); // their events name this image
   }
   fill(main,
-    h("a", { class: "back", href: `#/products/${productId}` }, icon("back"), product.title),
+    back(`#/products/${productId}`, product.title),
     h("header", { class: "head" }, heading, h("div", { class: "row" }, neighbours(product, imageId), buttons)),
     h("div", { class: "photo-page" },
       h("div", { class: "stack" }, view.frame, live, defects),

@@ -2,6 +2,7 @@
 
 import { get, patch, post, remove } from "../api.js";
 import { fill, h } from "../dom.js";
+import { back } from "../parts/back.js";
 import { chip } from "../parts/chip.js";
 import { copyButton } from "../parts/copy.js";
 import { ask, choice, field } from "../parts/dialog.js";
@@ -93,7 +94,7 @@ export async function show({ main, ids: [id], signal }) {
 function heading(product, take, load) {
   const text = h("p", {}, product.ai_description);
   return [
-    h("a", { class: "back", href: "#/products" }, icon("back"), "Products"),
+    back("#/products", "Products"),
     h("header", { class: "head" },
       h("div", {}, h("h1", {}, product.title),
         h("p", { class: "facts" }, chip(product.status),
