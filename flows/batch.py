@@ -25,7 +25,9 @@ from imagineai_api.tables import Job, JobImage
 CHUNK = 50
 GATHERS_S = 0.15
 """Watchers of a batch are told what happened in the last moment, all at once: it costs a fraction."""
-NOT_ENDED = "Asked to end before the batch: another run goes on with it."
+PATIENCE_S = 60
+"""So long a batch that cannot begin keeps its place: what it waits for may need that place itself."""
+NOT_ENDED = "It ends before the batch: another run goes on with it."
 
 
 @flow(name="process-batch", description="All images of one batch.", log_prints=False)
@@ -34,10 +36,10 @@ async def process_batch(job_id: UUID) -> str:
     stop, began = asyncio.Event(), time.monotonic()
     async with open_workplace(read_settings(), gathers_s=GATHERS_S) as place:
         with on_stop(stop.set):
-            begun = await until_done(partial(_begin, place, job_id), stop)
+            if not await _has_begun(place, job_id, stop):
+                return NOT_ENDED
             shown = await _show_progress(job_id)
-            turn = partial(_take_chunk, place, job_id, shown, stop)
-            if not (begun and await until_done(turn, stop)):
+            if not await until_done(partial(_take_chunk, place, job_id, shown, stop), stop):
                 return NOT_ENDED
         return await show_summary(place, job_id, time.monotonic() - began)
 
@@ -70,8 +72,19 @@ async def _show_progress(job_id: UUID) -> UUID | None:
     return None
 
 
+async def _has_begun(place: Workplace, job_id: UUID, stop: asyncio.Event) -> bool:
+    """Begin; False where it is stopped before, or a part is away for long, or there is no model for long."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await until_done(partial(_begin, place, job_id), stop)
+    except TimeoutError:
+        return False
+
+
 async def _begin(place: Workplace, job_id: UUID) -> bool:
-    """Note the run and fix the model version that serves the whole batch."""
+    """Note the run and fix the model version that serves the whole batch, unless it has ended."""
+    if await has_ended(place, job_id):
+        return True
     version = await place.inference.serving()
     values = {"model_version": func.coalesce(Job.model_version, version), "flow_run_id": runtime.flow_run.id}
     begun = update(Job).where(Job.id == job_id, Job.status.in_(endings.OPEN)).values(**values)

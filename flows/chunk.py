@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from flows.outlasting import WAIT_S
 from flows.processing import process_image
 from flows.workplace import Workplace
 from imagineai_api import background
@@ -33,7 +34,7 @@ class Chunk:
         self._stock = deque(works)
         self._stop = stop
         self._in_hand: set[Claimed] = set()
-        self._over = False
+        self._over = self._is_away = False
         suspected = any(work.attempt > 1 for work in works)
         self._hands = 1 if suspected else place.settings.batch_concurrency * HANDS_A_PREDICTION
         self._done = 0
@@ -48,6 +49,8 @@ class Chunk:
                 await self._end(turns)
         for turn in turns:
             turn.result()
+        if self._is_away:
+            await asyncio.sleep(WAIT_S)
         return f"{self._done} images done"
 
     async def _end(self, turns: list[asyncio.Task[None]]) -> None:
@@ -79,7 +82,7 @@ class Chunk:
             self._over = self._over or await has_ended(self._place, self._job_id)
         except Unavailable as error:
             log.warning("The chunk stops: %s", error)
-            self._over = True
+            self._over = self._is_away = True
             await claims.hand_back_in_time(database, work, lost=isinstance(error, PredictionLost))
         except asyncio.CancelledError:
             await claims.hand_back_in_time(database, work)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import wakeups
 from imagineai_api.database import interval
+from imagineai_api.storage import DELETE_AT_ONCE
 from imagineai_api.tables import Outbox
 
 
@@ -33,7 +34,11 @@ async def cancel_runs(connection: AsyncConnection, flow_run_ids: Sequence[str]) 
 
 
 async def delete_objects(connection: AsyncConnection, keys: Sequence[str], *, after_s: float = 0) -> None:
-    """Delete objects from S3 so long after this transaction is committed, however often that takes."""
-    if keys:
-        due_at, payload = func.now() + interval(after_s), {"keys": list(keys)}
+    """Delete objects from S3 so long after this transaction is committed, however often that takes.
+
+    They are one row for each call of S3: what one call has deleted is done, whatever the next one meets.
+    """
+    due_at = func.now() + interval(after_s)
+    for start in range(0, len(keys), DELETE_AT_ONCE):
+        payload = {"keys": list(keys[start : start + DELETE_AT_ONCE])}
         await connection.execute(insert(Outbox).values(kind="delete_objects", payload=payload, due_at=due_at))

@@ -79,9 +79,9 @@ class Limits:
     def address(self, connection: HTTPConnection) -> str:
         """Give the address of the client; X-Forwarded-For counts only behind a trusted proxy."""
         address = connection.client.host if connection.client else "unknown"
-        hops = [
-            hop.strip() for hop in connection.headers.get("x-forwarded-for", "").split(",") if hop.strip()
-        ]
+        # Some proxies add to the header, others add a header: the lines make one list.
+        told = ",".join(connection.headers.getlist("x-forwarded-for"))
+        hops = [hop.strip() for hop in told.split(",") if hop.strip()]
         while address in self._proxies and hops:
             address = hops.pop()
         return address

@@ -171,7 +171,12 @@ class Storage:
             )
             return url
 
-        return await self._call(lambda: [sign(key) for key in keys]), self._expires_s
+        def signed() -> list[str]:
+            with _translated():
+                return [sign(key) for key in keys]
+
+        # Not among the calls, which may all be waiting for S3: this one does not ask it.
+        return await asyncio.to_thread(signed), self._expires_s
 
     @cached_property
     def origin(self) -> str:

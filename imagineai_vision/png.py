@@ -51,15 +51,20 @@ def walk(data: bytes) -> Container:
 def check_rows(container: Container) -> None:
     """Prove that the pixel data reaches to the last row; Pillow leaves missing rows black without a word.
 
+    What may follow behind it is not looked at; no decoder does.
+
     Raises:
-        PictureError: The data ends earlier.
+        PictureError: The data ends earlier, or is damaged before.
     """
     wanted = _stream_bytes(container)
     inflater = zlib.decompressobj()
     for kind, start, end in _png_chunks(container.data):
         packed = container.data[start + 8 : end - 4] if kind == b"IDAT" else b""
         while packed and wanted > 0:
-            wanted -= len(inflater.decompress(packed, _INFLATED_AT_ONCE))
+            try:
+                wanted -= len(inflater.decompress(packed, min(wanted, _INFLATED_AT_ONCE)))
+            except zlib.error as error:
+                raise PictureError("The PNG picture is damaged: its rows cannot be unpacked.") from error
             packed = inflater.unconsumed_tail
     if wanted > 0:
         raise PictureError("The PNG picture is cut off: its last rows are missing.")

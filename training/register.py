@@ -20,6 +20,7 @@ from training.registry.model_versions import (
     CHALLENGER,
     CHAMPION,
     COMPLETE_TAG,
+    DATA_REPORTS,
     DIGEST_TAG,
     OUTCOME_TAG,
     TEST_SPLIT_TAG,
@@ -120,7 +121,7 @@ def register_evaluated(evaluated: Path, prepared: Path, name: str, trained: Path
         "data.sha256": hashlib.sha256((prepared / PHOTOS).read_bytes()).hexdigest(),
     }
     weights = hashlib.sha256(trained.read_bytes()).hexdigest() if trained and trained.exists() else None
-    origin = Origin(tags, {"evaluation": evaluated, "data": prepared}, weights)
+    origin = Origin(tags, {"evaluation": evaluated, DATA_REPORTS: prepared}, weights)
     registered = _find_or_log(client, evaluated / "bundle", name, origin)
     champion = model_versions.with_alias(client, name, CHAMPION)
     if champion is None or str(champion.version) != registered.version:

@@ -43,10 +43,12 @@ class Archive:
         self._settings = settings
         self._lock = threading.Lock()
         most = settings.import_max_rows
+        bounded = _Bounded(file, most * NAME_BYTES)
         try:
-            self._zip = ZipFile(_Bounded(file, most * NAME_BYTES))
+            self._zip = ZipFile(bounded)
         except DAMAGED as error:
             raise Invalid(NO_ZIP) from error
+        bounded.most = MAX_IMAGE_BYTES
         self._members = {
             member.filename.removeprefix("./"): member for member in self._zip.infolist() if _counts(member)
         }
@@ -77,8 +79,9 @@ class Archive:
         if problem := self._problem(member, MAX_IMAGE_BYTES):
             raise Invalid(problem)
         try:
-            with self._lock:
-                return self._zip.read(member)
+            # No more is asked for than it declares: a stored file may pretend to be packed in far more.
+            with self._lock, self._zip.open(member) as file:
+                return file.read(member.file_size)
         except DAMAGED as error:
             raise Invalid(IS_DAMAGED) from error
 
@@ -103,14 +106,14 @@ class _Bounded:
     """A file of which nobody can read much at once: ``zipfile`` takes an archive's directory in one piece."""
 
     def __init__(self, file: BinaryIO, most: int) -> None:
-        self._file, self._most = file, most
+        self._file, self.most = file, most
         self._end = file.seek(0, io.SEEK_END)
         file.seek(0)
 
     def read(self, size: int = -1) -> bytes:
         left = self._end - self._file.tell()
         wanted = left if size is None or size < 0 else min(size, left)
-        if wanted > max(self._most, io.DEFAULT_BUFFER_SIZE * 16):
+        if wanted > max(self.most, io.DEFAULT_BUFFER_SIZE * 16):
             raise Invalid("The archive's directory is too large.")
         return self._file.read(wanted)
 

@@ -78,7 +78,12 @@ async def start_import(import_id: UUID, request: Request, user: SignedIn) -> Imp
     """Begin, once the file is there; go on with an import that failed or was cancelled."""
     state = request.app.state
     started = await imports.start(
-        state.database, state.storage, user.id, import_id, request_id=request_log.request_id.get()
+        state.database,
+        state.storage,
+        state.settings,
+        user.id,
+        import_id,
+        request_id=request_log.request_id.get(),
     )
     return ImportResponse.model_validate(started)
 

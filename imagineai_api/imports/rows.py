@@ -11,7 +11,8 @@ from imagineai_api.texts import Category, Description, Name, Title
 
 REQUIRED = ("title", "image")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-MAX_PATH_BYTES = 1000
+MAX_PATH_BYTES = 1024 - len("imports/00000000-0000-0000-0000-000000000000/")
+"""S3 takes keys of 1024 bytes, of which the user's folder has some."""
 SHOWN_CHARACTERS = 500
 """So much is kept of a text that is refused."""
 NO_PICTURES_NAME = f"Its name does not end as a picture's does: {', '.join(SUFFIXES)}."
@@ -64,7 +65,7 @@ def described(number: int, told: dict[str, str], folder: str) -> Row:
             return _refused(number, given, f"{name} is missing.")
     try:
         fields = Fields.model_validate(given)
-        image = plain_path(fields.image.removeprefix(folder))
+        image = plain_path(fields.image.strip().removeprefix(folder))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return _refused(number, given, f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}.")
@@ -99,7 +100,7 @@ def plain_path(path: str) -> str:
     Raises:
         Invalid: It leads out of its folder, or is no path.
     """
-    parts = path.strip().removeprefix("./").split("/")
+    parts = path.removeprefix("./").split("/")
     is_odd = _ODD.search(path) or any(part.strip() in {"", ".", ".."} for part in parts)
     if is_odd or len(path.encode(errors="replace")) > MAX_PATH_BYTES:
         raise Invalid(BAD_PATH)

@@ -103,20 +103,33 @@ async def create_of_prefix(
 
 
 async def start(
-    database: Database, storage: Storage, user_id: UUID, import_id: UUID, *, request_id: str | None
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    user_id: UUID,
+    import_id: UUID,
+    *,
+    request_id: str | None,
 ) -> dict[str, Any]:
     """Start an import, or go on with one that failed or was cancelled; one at work is left at work.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
-        Conflict: There is nothing to import, or it has completed.
+        Conflict: There is nothing to import, it has completed, or too many of the user's have not ended.
     """
     async with database.reading() as connection:
         before = await _whole(connection, user_id, import_id)
-    stored = None if before.status in OPEN else await _proven(storage, user_id, before)
+        if before.status in OPEN:
+            return await get(connection, user_id, import_id)
+    stored = await _proven(storage, user_id, before)
     async with database.transaction() as connection:
+        await _hold_user(connection, user_id)
         now = await _whole(connection, user_id, import_id, lock=True)
         if now.status in RESUMABLE:
+            if now.source_key != before.source_key:
+                raise Conflict(NO_LONGER_KEPT)
+            if now.status != "pending":  # it counts already
+                await _ensure_room(connection, settings, user_id)
             await _queue(connection, now, stored, request_id)
         elif now.status not in OPEN:
             raise Conflict(HAS_COMPLETED)
@@ -204,13 +217,21 @@ async def rows(
 async def _create(
     connection: AsyncConnection, settings: Settings, user_id: UUID, fields: dict[str, Any]
 ) -> dict[str, Any]:
-    # Held, so that announcements at once are counted one after another.
+    await _hold_user(connection, user_id)
+    await _ensure_room(connection, settings, user_id)
+    made = insert(Import).values(user_id=user_id, **fields).returning(*COLUMNS)
+    return dict((await connection.execute(made)).mappings().one())
+
+
+async def _hold_user(connection: AsyncConnection, user_id: UUID) -> None:
+    """Have what is begun at once counted one after another."""
     await connection.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
+async def _ensure_room(connection: AsyncConnection, settings: Settings, user_id: UUID) -> None:
     unended = ownership.imports(user_id, func.count()).where(Import.status.in_(("pending", *OPEN)))
     if await connection.scalar(unended) >= settings.imports_per_user:
         raise Conflict(too_many(settings.imports_per_user))
-    made = insert(Import).values(user_id=user_id, **fields).returning(*COLUMNS)
-    return dict((await connection.execute(made)).mappings().one())
 
 
 async def _whole(

@@ -10,7 +10,7 @@ from imagineai_api.analysis import service as analyses
 from imagineai_api.analysis.description import Description
 from imagineai_api.analysis.schemas import UnstoredAnalysis, UnstoredAttribute, UnstoredDefect
 from imagineai_api.documentation.errors import errors
-from imagineai_api.errors import Busy, NotAPicture, TooLarge, UnsupportedType
+from imagineai_api.errors import Busy, DescriptionError, NotAPicture, TooLarge, UnsupportedType
 from imagineai_api.gate import MAX_IMAGE_BYTES, REST_MISSING, GatedRequest, SignedIn, gate
 from imagineai_api.gone import CLIENT_GONE
 from imagineai_api.limits import Tier
@@ -55,12 +55,14 @@ BODY: dict[str, Any] = {
         401,
         415,
         422,
+        502,
         per_minute=60,
         says={
             400: REST_MISSING,
             413: TOO_LARGE,
             415: OTHER_BODY,
             422: NotAPicture.sentence,
+            502: DescriptionError.sentence,
             503: Busy.sentence,
         },
     ),

@@ -12,6 +12,7 @@ from imagineai_api import dispatch, ownership, tracing
 from imagineai_api.errors import Conflict, NotFound
 from imagineai_api.events import Event
 from imagineai_api.jobs import endings
+from imagineai_api.jobs.telling import told
 from imagineai_api.ownership import WHOEVER_ASKS
 from imagineai_api.statements import Executes, Prepared, as_json, as_list, as_text, total
 from imagineai_api.tables import STEPS, Job, JobImage, JobStep, Product, Tally
@@ -180,7 +181,7 @@ async def events_since(connection: AsyncConnection, job_id: UUID, after: int) ->
             step=row["step_name"],
             status=row["status"],
             progress=(row["progress_completed"], row["total"]),
-            data=None if row["status"] == "running" else row["result_data"],
+            data=told(row["status"], row["result_data"], row["error_message"]),
             timestamp=row["completed_at"] or row["started_at"],
         )
         for row in (await connection.execute(steps)).mappings()

@@ -82,7 +82,7 @@ class JobStory:
                 "error": step.error,
                 "data": step.data,
             }
-            status, data = step.status, {**step.data, "error": step.error} if step.error else step.data
+            status, data = step.status, told(step.status, step.data, step.error)
         self.events.append(
             Event(
                 type="step_update",
@@ -100,3 +100,10 @@ class JobStory:
     def _row(self, image_id: UUID, step: str) -> dict[str, Any]:
         ids = {"job_id": str(self.job_id), "image_id": str(image_id), "step": step}
         return self._rows.setdefault((image_id, step), ids)
+
+
+def told(status: str, data: dict[str, Any], error: str | None) -> dict[str, Any] | None:
+    """Give what an event says of a step, the same live and read again later: nothing until it has ended."""
+    if status == "running":
+        return None
+    return {**data, "error": error} if error else data

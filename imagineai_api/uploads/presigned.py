@@ -1,5 +1,6 @@
 """Uploads past the API: a place in S3 is prepared for a picture, and what was put there is confirmed."""
 
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 from sqlalchemy import Row, update
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from imagineai_api import ownership
 from imagineai_api.database import Database
-from imagineai_api.errors import Conflict, NotAPicture, NotFound
+from imagineai_api.errors import Conflict, NotAPicture, NotFound, StorageAway
 from imagineai_api.jobs import service as jobs
 from imagineai_api.products import service as products
 from imagineai_api.storage import Storage, StoredObject
@@ -64,7 +65,7 @@ async def confirm(
     try:
         facts = await proof.prove_stored(storage, image.s3_key, image.content_type, stored)
     except NotAPicture:
-        await _refuse(database, storage, image_id, image.s3_key)
+        await _refuse(database, storage, image_id, image.s3_key, stored)
         raise
     async with database.transaction() as connection:
         if not await jobs.hold_product(connection, user_id, image.product_id):
@@ -89,11 +90,17 @@ async def _accept(
     return await images.start(connection, user_id, image.product_id, image_id, accepted, request_id)
 
 
-async def _refuse(database: Database, storage: Storage, image_id: UUID, key: str) -> None:
-    refused = update(ProductImage).where(ProductImage.id == image_id, ProductImage.upload_job_id.is_(None))
+async def _refuse(
+    database: Database, storage: Storage, image_id: UUID, key: str, refused: StoredObject
+) -> None:
+    """Note that what lay there cannot be used, and delete it, unless a better one was put in its place."""
+    failed = update(ProductImage).where(ProductImage.id == image_id, ProductImage.upload_job_id.is_(None))
     async with database.transaction() as connection:
-        await connection.execute(refused.values(upload_status="failed"))
-    await storage.delete([key])
+        changed = await connection.execute(failed.values(upload_status="failed"))
+    if changed.rowcount:
+        with suppress(StorageAway):  # it goes with the image at the latest
+            if await storage.head(key) == refused:
+                await storage.delete([key])
 
 
 async def _image(

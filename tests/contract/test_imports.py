@@ -364,12 +364,15 @@ def test_a_prefix_with_nothing_below_it_cannot_be_started(owner):
     )  # fmt: skip
 
 
-def test_ten_imports_may_be_there_that_have_not_ended_also_when_all_come_at_once(owner):
+def test_ten_imports_may_be_there_that_have_not_ended_also_when_all_come_at_once(owner, drop):
     answers = at_once(lambda n: owner.http.post("/imports", json={"prefix": f"{n}/"}), 12)
     assert sorted(answer.status_code for answer in answers) == [201] * 10 + [409] * 2
     first = next(answer.json() for answer in answers if answer.status_code == 201)
     assert owner.http.post(f"/imports/{first['id']}/cancel").status_code == 200
     assert owner.http.post("/imports", json={"prefix": "more/"}).status_code == 201
+    drop(owner, f"{first['name']}mug.jpg")
+    again = owner.http.post(f"/imports/{first['id']}/start")
+    assert (again.status_code, again.json()["detail"][:31]) == (409, "10 of your imports have not end")
 
 
 def test_imports_are_listed_newest_first(owner):

@@ -61,6 +61,15 @@ def test_only_the_address_that_the_trusted_proxy_added_counts(proxy):
     assert statuses(proxy, forged, 4) == [401, 401, 401, 429]
 
 
+def test_a_proxy_may_add_a_header_of_its_own_behind_a_forged_one(proxy):
+    client = next(CLIENTS)
+    body = {"email": f"{uuid.uuid4().hex}@example.com", "password": PASSWORD}
+    lines = [[("X-Forwarded-For", next(CLIENTS)), ("X-Forwarded-For", client)] for _ in range(4)]
+    del proxy.headers["X-Forwarded-For"]
+    answers = [proxy.post("/auth/login", json=body, headers=each).status_code for each in lines]
+    assert answers == [401, 401, 401, 429]
+
+
 def test_of_two_trusted_proxies_the_client_before_both_counts(proxy):
     client = next(CLIENTS)
     assert statuses(proxy, itertools.repeat(f"{client}, 127.0.2.2"), 4) == [401, 401, 401, 429]

@@ -135,7 +135,9 @@ def test_a_failed_job_tells_why(user, product):
     keeps_the_rules(events, job_id)
     assert (events[-1]["type"], code) == ("job_failed", 1000)
     assert events[-1]["data"]["error"] == user.job(job_id)["error_message"]
-    assert "failed" in {event["status"] for event in updates(events)}
+    for told in (events, user.events(job_id)[0]):  # at once, and to who comes late
+        (failed,) = [event for event in updates(told) if event["status"] == "failed"]
+        assert failed["data"] == {"error": events[-1]["data"]["error"]}
 
 
 @pytest.fixture(scope="module")

@@ -154,6 +154,22 @@ def test_a_version_that_may_have_seen_the_photos_is_refused(client, model, promo
     assert "It was trained beside another test split" in reason
 
 
+@pytest.mark.parametrize(
+    ("learned", "says"), [(20, ""), (drawings.COUNT, "Nothing compares it with the champion")]
+)
+def test_photos_that_the_champion_learned_compare_nothing(client, model, promote, learned, says):
+    name = model("good", "worse")
+    first = client.get_model_version(name, "1")
+    client.set_model_version_tag(name, "1", "test_split.sha256", "another")
+    lines = [f"{seed}.png,{'train' if seed < learned else 'test'}" for seed in range(drawings.COUNT)]
+    client.log_text(first.run_id, "\n".join(["photo,split", *lines]), "data/photos.csv")
+    promote(name, "2", force=True)
+    report = tags(client, name, "2")
+    assert report["gate.photos_seen_by_champion"] == str(learned)
+    assert report.get("gate.shared_photos", "0") == str(drawings.COUNT - learned)
+    assert says in report["gate.reasons"]
+
+
 def test_without_a_champion_the_floors_and_the_baseline_decide(client, model, promote, tmp_path):
     name = model("good")
     client.delete_registered_model_alias(name, "champion")

@@ -2,7 +2,9 @@
 
 import codecs
 import io
+import random
 import struct
+import uuid
 import zipfile
 
 import pytest
@@ -117,13 +119,31 @@ def test_a_picture_never_comes_out_larger_than_it_declares():
         archive(content).read("mug.jpg")
 
 
+def test_a_picture_may_be_larger_than_a_directory():
+    photo = random.Random(0).randbytes(1_000_000)
+    assert archive(as_zip({"mug.jpg": photo}, zipfile.ZIP_STORED)).read("mug.jpg") == photo
+
+
 @pytest.mark.parametrize(
     "name",
-    ["../mug.jpg", "/etc/mug.jpg", "a/../../mug.jpg", "a\\..\\mug.jpg", "a//mug.jpg", "x" * 1001 + ".jpg"],
+    ["../mug.jpg", "/etc/mug.jpg", "a/../../mug.jpg", "a\\..\\mug.jpg", "a//mug.jpg", "x" * 976 + ".jpg"],
 )
 def test_a_name_that_leads_out_of_its_folder_is_no_row_that_is_tried(name):
     (row,) = rows(named(name))
     assert row.reason == PLAIN
+
+
+def test_a_path_may_be_as_long_as_a_key_of_s3_leaves_it():
+    path = "x" * 975 + ".jpg"
+    assert len(f"imports/{uuid.uuid4()}/{path}") == 1024
+    (row,) = rows(named(path))
+    assert row.reason is None
+
+
+def test_a_picture_is_read_by_its_very_name():
+    content = as_zip({" Mugs /blue.jpg": b"x"})
+    (row,) = rows(content)
+    assert archive(content).read(row.image) == b"x"
 
 
 def test_what_systems_put_beside_the_files_is_passed_over():

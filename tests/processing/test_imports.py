@@ -8,17 +8,19 @@ from PIL import Image
 from sqlalchemy import func, insert, select, update
 
 from imagineai_api.database import interval
-from imagineai_api.errors import Superseded
+from imagineai_api.errors import Conflict, Superseded
 from imagineai_api.housekeeping.duty import Bounds, Premises
 from imagineai_api.housekeeping.service import DUTIES, attend
 from imagineai_api.import_tables import Import, ImportRow
 from imagineai_api.imports import progress, sources
+from imagineai_api.imports import service as imports
 from imagineai_api.imports.progress import Ledger
 from imagineai_api.imports.rows import Row
 from imagineai_api.imports.taking import Taker
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.products import service as products
 from imagineai_api.tables import Job, Product, ProductImage
+from tests.processing.interposing import Instead
 from tests.processing.relaying import relay
 
 DAY_S = 86_400
@@ -133,23 +135,13 @@ async def test_a_row_whose_product_is_there_by_the_time_it_is_written_waits_and_
         taker._storage = place.storage
         return await real(*arguments)
 
-    taker._storage = Slow(place.storage, put_after_another_import)
+    taker._storage = Instead(place.storage, put=put_after_another_import)
     assert await taker.take(row) is None
     assert await statuses(place, made) == ["waiting"]
     assert await taker.take(row) is not None
     async with place.database.reading() as connection:
         titles = (await connection.scalars(select(Product.title).where(Product.user_id == owner))).all()
     assert titles == ["Theirs"]
-
-
-class Slow:
-    """The storage, with something happening before it takes an object."""
-
-    def __init__(self, storage, put):
-        self._storage, self.put = storage, put
-
-    def __getattr__(self, name):
-        return getattr(self._storage, name)
 
 
 @pytest.fixture
@@ -175,6 +167,24 @@ async def source(place, owner, made):
     await place.storage.put(key, b"zip", "application/zip")
     await change(place, made, kind="zip", name="a.zip", source_key=key)
     return key
+
+
+async def test_a_start_that_meets_a_cancellation_leaves_no_run_without_a_file(
+    place, settings, owner, made, source
+):
+    await change(place, made, status="pending")
+    head = place.storage.head
+
+    async def head_before_a_cancellation(key):
+        found = await head(key)
+        async with place.database.transaction() as connection:
+            await imports.cancel(connection, owner, made, urls_last_s=60)
+        return found
+
+    storage = Instead(place.storage, head=head_before_a_cancellation)
+    with pytest.raises(Conflict, match="no longer kept"):
+        await imports.start(place.database, storage, settings, owner, made, request_id=None)
+    assert (await seen(place, made)).status == "cancelled"
 
 
 @pytest.mark.parametrize(("hours", "goes"), [(24, False), (26, True)])

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
+from imagineai_api import dispatch
 from imagineai_api.dispatcher import Dispatcher
 from imagineai_api.orchestrator import Prefect
 from imagineai_api.products import service as products
@@ -24,6 +25,15 @@ async def attempts(place, key):
         query = select(Outbox.attempts, Outbox.done_at).where(Outbox.payload["keys"].contains([key]))
         row = (await connection.execute(query.order_by(Outbox.id).limit(1))).one()
     return row.attempts, row.done_at is not None
+
+
+async def test_what_one_call_of_s3_can_delete_is_done_by_itself(place):
+    keys = [f"many/{number}.jpg" for number in range(2001)]
+    async with place.database.transaction() as connection:
+        await dispatch.delete_objects(connection, keys)
+        query = select(Outbox.payload).order_by(Outbox.id.desc()).limit(3)
+        payloads = (await connection.scalars(query)).all()
+    assert [len(payload["keys"]) for payload in payloads] == [1, 1000, 1000]
 
 
 async def test_a_deleted_products_objects_go_once_s3_is_there_again(place, settings, owner, product, upload):

@@ -46,19 +46,32 @@ def read_test_split(prepared: Path) -> HeldOut:
     Raises:
         NoTestSplit: There is no such folder, or no row in it is one of a test.
     """
-    path = prepared / PHOTOS
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    except (OSError, KeyError, csv.Error) as error:
-        raise NoTestSplit(f"{path} cannot be read as prepared photos; run `dvc repro prepare`.") from error
+    rows = [row for row in _rows(prepared) if row["split"] == "test"]
     if not rows:
-        raise NoTestSplit(f"{path} holds no test photos, so there is nothing to judge a model by.")
+        raise NoTestSplit(f"{prepared / PHOTOS} holds no test photos: there is nothing to judge a model by.")
     photos = (
         HeldOutPhoto(prepared / PICTURES / row["photo"], row["label"], row["group"] or row["photo"])
         for row in rows
     )
     return HeldOut(tuple(photos), _sha256(rows))
+
+
+def photos_learned(prepared: Path) -> frozenset[str]:
+    """Return the names of the photos that a training saw; a photo's name says what it contains.
+
+    Raises:
+        NoTestSplit: There is no such folder.
+    """
+    return frozenset(row["photo"] for row in _rows(prepared) if row["split"] != "test")
+
+
+def _rows(prepared: Path) -> list[dict[str, str]]:
+    path = prepared / PHOTOS
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [row for row in csv.DictReader(file) if row["split"]]
+    except (OSError, KeyError, csv.Error) as error:
+        raise NoTestSplit(f"{path} cannot be read as prepared photos; run `dvc repro prepare`.") from error
 
 
 def _sha256(rows: Iterable[dict[str, str]]) -> str:

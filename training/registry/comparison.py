@@ -33,6 +33,11 @@ class Answers:
     confidences: NDArray[np.float64]
     known: frozenset[str]
 
+    def only(self, numbers: Sequence[int]) -> Answers:
+        """Leave out the answers to all photos but those of these numbers."""
+        labels = tuple(self.labels[number] for number in numbers)
+        return Answers(labels, self.confidences[list(numbers)], self.known)
+
     def right(self, photos: Sequence[HeldOutPhoto]) -> NDArray[np.bool_]:
         """Say which of the N photos are answered with their label."""
         pairs = zip(self.labels, photos, strict=True)

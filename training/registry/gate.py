@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import yaml
 
 from imagineai_vision.vocabulary import OTHER
 from training.branch.calibration import expected_error
-from training.photos.held_out import HeldOut
-from training.registry.comparison import Comparison, answer, compare
+from training.photos.held_out import HeldOut, HeldOutPhoto
+from training.registry.comparison import Answers, Comparison, answer, compare, shared_photos
 
 LONGEST_TAG = 4_000
 """MLflow refuses values of more than 5,000 characters."""
@@ -53,6 +53,7 @@ class Measured:
         new: Labels that were tested, and that it knows and the champion does not.
         dropped: Labels that the champion knows and it does not.
         baseline: Accuracy of the ridge baseline on the held-out photos, None where nobody measured it.
+        seen: How many photos of labels that both know the champion was trained on; they compare nothing.
     """
 
     test_split: str
@@ -64,6 +65,7 @@ class Measured:
     new: tuple[str, ...]
     dropped: tuple[str, ...]
     baseline: float | None
+    seen: int = 0
 
 
 def read_rules(params: Path) -> Rules:
@@ -80,16 +82,22 @@ def read_rules(params: Path) -> Rules:
 
 
 def measure(
-    challenger: Path, champion: Path | None, held_out: HeldOut, baseline: float | None, rules: Rules
+    challenger: Path,
+    champion: Path | None,
+    held_out: HeldOut,
+    baseline: float | None,
+    rules: Rules,
+    seen: frozenset[str] = frozenset(),
 ) -> Measured:
     """Have both bundles answer the held-out photos as they would when served.
 
     Args:
         challenger: The bundle that wants to be promoted.
         champion: The one that is; None where none is.
-        held_out: Photos that neither was trained on.
+        held_out: Photos that the challenger was not trained on.
         baseline: Accuracy of the ridge baseline on the same photos, None where nobody measured it.
         rules: What is asked for.
+        seen: Names of those photos that the champion was trained on.
 
     Raises:
         BundleError: A bundle is not whole, or does not yield its golden outputs.
@@ -102,18 +110,32 @@ def measure(
     judged = np.array([photo.label in ours.known for photo in photos])
     named = judged & np.array([label != OTHER for label in ours.labels])
     right, count = ours.right(photos), int(judged.sum())
-    resampling = {"resamples": rules.resamples, "seed": rules.seed}
+    compared, left_out = _compared(ours, theirs, photos, seen, rules) if theirs else (None, 0)
     return Measured(
         test_split=held_out.sha256,
         photos=count,
         accuracy=float(right[judged].mean()) if count else 0.0,
         ece=expected_error(ours.confidences[named], right[named]),
         abstained=1 - int(named.sum()) / count if count else 0.0,
-        champion=compare(ours, theirs, photos, margin=rules.margin, **resampling) if theirs else None,
+        champion=compared,
         new=tuple(sorted({photo.label for photo in photos} & ours.known - known_before)),
         dropped=tuple(sorted(known_before - ours.known)),
         baseline=baseline,
+        seen=left_out,
     )
+
+
+def _compared(
+    ours: Answers, theirs: Answers, photos: Sequence[HeldOutPhoto], seen: frozenset[str], rules: Rules
+) -> tuple[Comparison | None, int]:
+    """Compare on photos that are new to both; also say how many were not. Groups are left out whole."""
+    known = {photo.group for photo in photos if photo.path.name in seen}
+    new = [number for number, photo in enumerate(photos) if photo.group not in known]
+    comparison = compare(
+        ours.only(new), theirs.only(new), [photos[number] for number in new],
+        margin=rules.margin, resamples=rules.resamples, seed=rules.seed,
+    )  # fmt: skip
+    return comparison, len(set(shared_photos(ours, theirs, photos)) - set(new))
 
 
 def reasons_against(measured: Measured, rules: Rules, *, dropping_is_meant: bool) -> list[str]:
@@ -147,6 +169,7 @@ def as_tags(measured: Measured) -> dict[str, str]:
         "gate.ece": f"{measured.ece:.4f}",
         "gate.abstained": f"{measured.abstained:.4f}",
         "gate.new_labels": ", ".join(measured.new)[:LONGEST_TAG],
+        "gate.photos_seen_by_champion": str(measured.seen),
         "gate.dropped_labels": ", ".join(measured.dropped)[:LONGEST_TAG],
     }
     if measured.baseline is not None:
@@ -187,7 +210,12 @@ def _under_the_floors(measured: Measured, rules: Rules) -> Iterator[str]:
 
 def _behind_the_champion(measured: Measured, rules: Rules) -> Iterator[str]:
     compared = measured.champion
-    if compared is not None and compared.worse > rules.risk:
+    if compared is None and measured.seen:
+        yield (
+            f"Nothing compares it with the champion, which was trained on all {measured.seen} held-out "
+            "photos of labels that both know."
+        )
+    elif compared is not None and compared.worse > rules.risk:
         yield (
             f"It may be worse than the champion: {in_words(compared)}, and with a probability of "
             f"{compared.worse:.2f}, over {rules.risk:g}, it loses more than {rules.margin:g}."

@@ -36,6 +36,8 @@ COMPLETE_TAG: Final = "registration"
 OUTCOME_TAG: Final = "gate.outcome"
 """passed, refused, forced, or starter: the first version, which had nobody to be compared with."""
 MAY_COME_BACK: Final = frozenset({"passed", "starter"})
+DATA_REPORTS: Final = "data"
+"""The folder of a version's run that has the record of its photos."""
 PREVIOUS_TAG: Final = "promotion.previous"
 ROLLED_BACK_TAG: Final = "promotion.rolled_back"
 
@@ -96,6 +98,18 @@ def download(version: Any, folder: Path) -> Path:
     if digest(bundle) != version.tags.get(DIGEST_TAG):
         raise BundleError(f"The bundle of version {version.version} is not the one that was registered.")
     return bundle
+
+
+def download_data(version: Any, folder: Path) -> Path:
+    """Bring the record of a version's data into a folder: what the stage `prepare` wrote, without pictures.
+
+    Raises:
+        MlflowException: MLflow is away, or has no such record.
+    """
+    brought = mlflow.artifacts.download_artifacts(
+        run_id=version.run_id, artifact_path=DATA_REPORTS, dst_path=str(folder)
+    )
+    return Path(brought)
 
 
 def by_whom() -> str:

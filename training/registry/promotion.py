@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from imagineai_vision.bundle import BundleError
 from imagineai_vision.engine import Engine
-from training.photos.held_out import read_test_split
+from training.photos.held_out import HeldOut, photos_learned, read_test_split
 from training.registry import gate, model_versions
 from training.registry.gate import Measured
 from training.registry.model_versions import (
@@ -134,7 +134,15 @@ def _measure(challenger: Any, champion: Any | None, wish: Wish, rules: gate.Rule
     with tempfile.TemporaryDirectory() as temporary:
         ours = _whole(challenger, Path(temporary) / "challenger")
         theirs = champion and model_versions.download(champion, Path(temporary) / "champion")
-        return gate.measure(ours, theirs, held_out, _baseline(wish.evaluated), rules)
+        seen = _seen_by(champion, held_out, Path(temporary)) if champion else frozenset()
+        return gate.measure(ours, theirs, held_out, _baseline(wish.evaluated), rules, seen)
+
+
+def _seen_by(champion: Any, held_out: HeldOut, folder: Path) -> frozenset[str]:
+    """Return the names of the photos that the champion was trained on, where another split had them so."""
+    if champion.tags.get(TEST_SPLIT_TAG) in (None, held_out.sha256):
+        return frozenset()
+    return photos_learned(model_versions.download_data(champion, folder))
 
 
 def _whole(version: Any, folder: Path) -> Path:
