@@ -187,6 +187,16 @@ class Job:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens on it."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+    def raise_if_failed(self) -> None:
+        """Raise ``JobFailed``, with the reason, where it ended without a result."""
+        if self.status in {"failed", "cancelled"}:
+            raise JobFailed(self.error_message or "The job was cancelled.")
+
 
 @dataclass(frozen=True)
 class JobPage:

@@ -11,10 +11,10 @@ import httpx
 
 from imagineai_client import answers, calls, live
 from imagineai_client.calls import Call, Format, RowStatus, Table
-from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, TIMEOUT_S
+from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, SOCKETLESS_LOOK_S, TIMEOUT_S
 from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces_async
 from imagineai_client.downloading import downloading
-from imagineai_client.errors import NotAuthenticated
+from imagineai_client.errors import NotAuthenticated, StreamClosed
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, Pause, content_of, present, signature
 
@@ -155,14 +155,22 @@ class AsyncClient:
         return live.follow_async(live.Place(self.url, job_id, after), self.access_token, self._renew)
 
     async def wait(self, job_id: str) -> answers.Job:
-        """Wait for the job's end.
+        """Wait for the job's end; where no socket is to be had, look at it now and then.
 
         Raises:
             JobFailed: It failed or was cancelled.
         """
-        async for event in self.follow(job_id):
-            event.raise_if_failed()
-        return await self.job(job_id)
+        while True:
+            try:
+                async for event in self.follow(job_id):
+                    event.raise_if_failed()
+                return await self.job(job_id)
+            except StreamClosed:
+                job = await self.job(job_id)
+            if job.has_ended:
+                job.raise_if_failed()
+                return job
+            await asyncio.sleep(SOCKETLESS_LOOK_S)
 
     async def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
         """Write a row for each product, analysed image or defect into a file.

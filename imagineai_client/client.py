@@ -13,7 +13,7 @@ from imagineai_client import answers, calls, live
 from imagineai_client.calls import Call, Format, RowStatus, Table
 from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces
 from imagineai_client.downloading import downloading
-from imagineai_client.errors import NotAuthenticated
+from imagineai_client.errors import NotAuthenticated, StreamClosed
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, InMemory, Pause, Tokens, content_of, present, signature
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 30.0
 PATIENCE_S = 60.0
 LOOK_S = 1.0
 """So often an import is looked at: it has no socket, and the rate limit allows two looks a second."""
+SOCKETLESS_LOOK_S = 4.0
+"""So often a job is looked at while no socket is to be had: rarer, as several may wait at once."""
 
 
 class Client:
@@ -170,14 +172,22 @@ class Client:
         return live.follow(live.Place(self.url, job_id, after), self.access_token, self._renew)
 
     def wait(self, job_id: str) -> answers.Job:
-        """Wait for the job's end.
+        """Wait for the job's end; where no socket is to be had, look at it now and then.
 
         Raises:
             JobFailed: It failed or was cancelled.
         """
-        for event in self.follow(job_id):
-            event.raise_if_failed()
-        return self.job(job_id)
+        while True:
+            try:
+                for event in self.follow(job_id):
+                    event.raise_if_failed()
+                return self.job(job_id)
+            except StreamClosed:
+                job = self.job(job_id)
+            if job.has_ended:
+                job.raise_if_failed()
+                return job
+            time.sleep(SOCKETLESS_LOOK_S)
 
     def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
         """Write a row for each product, analysed image or defect into a file.

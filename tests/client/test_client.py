@@ -16,6 +16,7 @@ from imagineai_client.errors import (
     NotAuthenticated,
     NotFound,
     ServiceUnreachable,
+    StreamClosed,
 )
 from imagineai_client.findings import Findings
 from imagineai_client.session import InMemory
@@ -89,6 +90,21 @@ def test_a_batch_is_started_followed_and_cancelled(client):
     assert client.job(again.id).status == "cancelled"
     with pytest.raises(JobFailed):
         client.wait(again.id)
+
+
+def test_a_job_is_waited_for_where_no_socket_is_to_be_had(crowded):
+    with Client(crowded.url) as client:
+        client.login(crowded.email, crowded.password)
+        product = client.create_product("Seen without a socket")
+        upload = client.upload(product.id, small_photo())
+        assert client.wait(upload.job_id).status == "completed"
+        again = client.batch(product.id, [upload.image_id])
+        client.cancel(again.id)
+        with pytest.raises(JobFailed, match="cancelled"):
+            client.wait(again.id)
+        with pytest.raises(StreamClosed) as caught:
+            list(client.follow(again.id))
+        assert caught.value.code == 4029
 
 
 def test_an_expired_token_is_exchanged_for_the_live_events_too(client, tokens):
@@ -192,6 +208,18 @@ async def test_the_async_client_takes_the_same_way(user, tmp_path):
         await client.delete_product(product.id)
         with pytest.raises(NotFound):
             await client.product(product.id)
+
+
+async def test_a_job_is_awaited_where_no_socket_is_to_be_had(crowded):
+    async with AsyncClient(crowded.url) as client:
+        await client.login(crowded.email, crowded.password)
+        product = await client.create_product("Awaited without a socket")
+        upload = await client.upload(product.id, small_photo())
+        assert (await client.wait(upload.job_id)).status == "completed"
+        again = await client.batch(product.id, [upload.image_id])
+        await client.cancel(again.id)
+        with pytest.raises(JobFailed, match="cancelled"):
+            await client.wait(again.id)
 
 
 async def test_the_async_client_imports_an_archive(user, tmp_path):
