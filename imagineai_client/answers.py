@@ -45,6 +45,11 @@ class Image:
     upload_status: str
     created_at: datetime
 
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether its bytes are there: they were sent, and taken for a picture."""
+        return self.upload_status == "uploaded"
+
 
 @dataclass(frozen=True)
 class Product:

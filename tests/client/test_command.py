@@ -167,6 +167,18 @@ def test_a_batch_is_watched_and_retried(run, logged_in, folder):
     assert (code, said.strip()) == (1, "No product of yours is called No such product.")
 
 
+def test_a_picture_that_was_announced_and_never_sent_counts_as_not_there(run, logged_in, folder):
+    product = logged_in.product(title="Announced")
+    picture = (folder / "a.jpg").read_bytes()
+    logged_in.presign(product["id"], picture, name="a.jpg")
+    code, _, said = run("batch", "Announced")
+    assert (code, said.strip()) == (1, "Announced has no images.")
+    code, out, said = run("upload", str(folder / "a.jpg"), "--product", "Announced")
+    assert (code, "1 analysed, 0 there already" in out) == (0, True), said
+    code, out, said = run("batch", "Announced")
+    assert (code, "1 of 1 analysed, 0 failed" in out) == (0, True), said
+
+
 def test_a_job_that_was_cancelled_ends_with_a_failure(run, logged_in, folder):
     run("upload", str(folder / "a.jpg"), "--product", "Cancelled")
     job = run("batch", "Cancelled", "--no-watch")[1].strip()
