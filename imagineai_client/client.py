@@ -73,7 +73,9 @@ class Client:
 
     def login(self, email: str, password: str) -> None:
         """Log in; the tokens are kept and exchanged from here on."""
-        self._tokens.save(self._ask(calls.login(email, password)))
+        tokens = self._ask(calls.login(email, password))
+        with self._tokens.exclusively():
+            self._tokens.begin(tokens)
 
     def logout(self) -> None:
         """Forget the tokens and end the session at the service; the access token runs out by itself."""

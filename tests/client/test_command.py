@@ -105,6 +105,21 @@ def test_tokens_that_have_run_out_are_exchanged_and_kept(run, logged_in):
     assert run("whoami")[0] == 0
 
 
+def test_the_next_commands_go_where_the_last_login_was_whichever_tokens_are_exchanged(run, logged_in):
+    elsewhere = logged_in.url.replace("127.0.0.1", "localhost")
+    typing = f"{logged_in.password}\n"
+    assert run("login", logged_in.email, "--url", elsewhere, "--password-stdin", typing=typing)[0] == 0
+    kept = credentials.folder() / "credentials.json"
+    tokens = json.loads(kept.read_text())
+    tokens[logged_in.url]["access_token"] = "no.longer.good"
+    kept.write_text(json.dumps(tokens))
+    assert run("whoami", "--url", logged_in.url)[0] == 0
+    assert json.loads(kept.read_text())[logged_in.url]["access_token"] != "no.longer.good"
+    assert f"Logged in to {elsewhere} as" in run("whoami")[1]
+    assert run("login", logged_in.email, "--url", logged_in.url, "--password-stdin", typing=typing)[0] == 0
+    assert f"Logged in to {logged_in.url} as" in run("whoami")[1]
+
+
 def test_an_account_is_made_and_logged_in(run, platform):
     typing = "a long enough password\n"
     email = f"typed{free_port()}@example.com"
