@@ -38,6 +38,7 @@ class AsyncClient:
         self._patience_s = patience_s
         self._tokens: answers.Tokens | None = None
         self._renewing = asyncio.Lock()
+        self._exchanges: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -48,7 +49,12 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; the tokens stay valid at the service until they run out."""
+        """Close the connections; the tokens stay valid at the service until they run out.
+
+        An exchange of tokens that is under way ends first.
+        """
+        if self._exchanges:
+            await asyncio.wait(self._exchanges)
         await self._http.aclose()
 
     async def register(self, email: str, password: str, full_name: str) -> answers.User:
@@ -57,7 +63,9 @@ class AsyncClient:
 
     async def login(self, email: str, password: str) -> None:
         """Log in; the tokens are kept and exchanged from here on."""
-        self._tokens = await self._ask(calls.login(email, password))
+        tokens = await self._ask(calls.login(email, password))
+        async with self._renewing:
+            self._tokens = tokens
 
     async def logout(self) -> None:
         """Forget the tokens and end the session at the service; the access token runs out by itself."""
@@ -258,7 +266,17 @@ class AsyncClient:
         return present(self._tokens).access_token
 
     async def _renew(self, stale: str) -> None:
-        """Exchange the refresh token for a new pair, unless another task just did."""
+        """Exchange the refresh token for a new pair, unless another task just did.
+
+        A caller that is cancelled leaves the exchange to go on: the used token is dead at the service, and a
+        second use of it ends the session.
+        """
+        exchange = asyncio.create_task(self._exchange(stale))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        await asyncio.shield(exchange)
+
+    async def _exchange(self, stale: str) -> None:
         async with self._renewing:
             tokens = present(self._tokens)
             if tokens.access_token != stale:

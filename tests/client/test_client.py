@@ -251,6 +251,45 @@ async def test_tasks_whose_token_has_run_out_exchange_it_once(user):
             [event async for event in client.follow(job.id)]
 
 
+@pytest.fixture
+async def halfway(user):
+    """A task whose client's tokens were exchanged at the service, and which has not heard of it yet."""
+    arrived, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(response):
+        if response.url.path.endswith("/auth/refresh"):
+            arrived.set()
+            await may_go_on.wait()
+
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        client._tokens = replace(client._tokens, access_token="no.longer.good")
+        client._http.event_hooks = {"response": [hold]}
+        task = asyncio.create_task(client.me())
+        await arrived.wait()
+        yield client, task, may_go_on
+        may_go_on.set()
+
+
+async def test_a_task_that_is_cancelled_while_it_exchanges_the_tokens_does_not_end_the_session(halfway):
+    client, task, may_go_on = halfway
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    may_go_on.set()
+    assert (await client.me()).is_active
+
+
+async def test_an_exchange_of_tokens_ends_before_the_client_is_closed(halfway):
+    client, task, may_go_on = halfway
+    task.cancel()
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait([task])
+    may_go_on.set()
+    await closing
+    assert client._tokens.access_token != "no.longer.good"
+
+
 def test_both_clients_have_the_same_calls():
     def public(kind):
         return {name for name in vars(kind) if not name.startswith("_")}
