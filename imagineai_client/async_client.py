@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from imagineai_client.calls import Call, Format, RowStatus, Table
 from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, SOCKETLESS_LOOK_S, TIMEOUT_S
 from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces_async
 from imagineai_client.downloading import downloading
-from imagineai_client.errors import NotAuthenticated, StreamClosed
+from imagineai_client.errors import ImagineAIError, NotAuthenticated, StreamClosed
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, Pause, content_of, present, signature
 
@@ -198,7 +198,7 @@ class AsyncClient:
                     file.write(piece)
 
     async def import_file(self, file: Path, *, sent: Sent = no_matter) -> answers.Import:
-        """Send a CSV or a zip to be imported, and start it.
+        """Send a CSV or a zip to be imported, and start it; one that could not be sent is cancelled.
 
         Args:
             file: The file; a CSV names pictures that lie in the user's folder in S3.
@@ -210,17 +210,20 @@ class AsyncClient:
         """
         size_bytes = (await asyncio.to_thread(file.stat)).st_size
         made = await self._ask(calls.create_import(file.name, size_bytes, None))
-        with delivering():
-            async with httpx.AsyncClient(timeout=SENDING) as storage:
-                answer = await storage.put(
-                    address(made), content=pieces_async(file, sent), headers=about(made, size_bytes)
-                )
-            answer.raise_for_status()
+        async with self._cancelling(made.id):
+            with delivering():
+                async with httpx.AsyncClient(timeout=SENDING) as storage:
+                    answer = await storage.put(
+                        address(made), content=pieces_async(file, sent), headers=about(made, size_bytes)
+                    )
+                answer.raise_for_status()
         return await self.start_import(made.id)
 
     async def import_prefix(self, prefix: str) -> answers.Import:
-        """Import what lies below a prefix of the user's folder in S3."""
-        return await self.start_import((await self._ask(calls.create_import(None, None, prefix))).id)
+        """Import what lies below a prefix of the user's folder in S3; if that cannot start, cancel it."""
+        made = await self._ask(calls.create_import(None, None, prefix))
+        async with self._cancelling(made.id):
+            return await self.start_import(made.id)
 
     async def start_import(self, import_id: str) -> answers.Import:
         """Begin, or go on with an import that failed or was cancelled."""
@@ -287,12 +290,24 @@ class AsyncClient:
                 self._tokens = None
                 raise
 
+    @asynccontextmanager
+    async def _cancelling(self, import_id: str) -> AsyncIterator[None]:
+        """Cancel an import that fails to begin within the block: a user may have ten that have not ended."""
+        try:
+            yield
+        except BaseException:
+            with suppress(ImagineAIError):
+                await self._answer(calls.cancel_import(import_id), patience_s=0)
+            raise
+
     async def _ask(self, call: Call[T]) -> T:
         return content_of(call, await self._answer(call))
 
-    async def _answer(self, call: Call[Any], *, streamed: bool = False) -> httpx.Response:
+    async def _answer(
+        self, call: Call[Any], *, streamed: bool = False, patience_s: float | None = None
+    ) -> httpx.Response:
         """Send a call until it succeeds; a streamed answer is still to be read, and closed."""
-        attempts = Attempts(call, self._patience_s)
+        attempts = Attempts(call, self._patience_s if patience_s is None else patience_s)
         while True:
             token = self.access_token() if call.signed else None
             request = self._http.build_request(

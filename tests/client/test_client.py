@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from dataclasses import replace
 
 import pytest
@@ -238,6 +239,47 @@ async def test_the_async_client_imports_an_archive(user, tmp_path):
             await client.cancel_import(begun.id)
         with pytest.raises(Conflict):
             await client.import_prefix("nothing/")
+
+
+def test_an_import_whose_sending_breaks_off_is_cancelled(client, tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "mug.zip").write_bytes(as_zip({"Interrupted mug/1.jpg": small_photo()}))
+    with pytest.raises(KeyboardInterrupt):
+        client.import_file(tmp_path / "mug.zip", sent=interrupt)
+    with pytest.raises(Conflict):
+        client.import_prefix("nothing/")
+    newest, before = client.imports().items[:2]
+    assert [(each.name, each.status) for each in (before, newest)] == [
+        ("mug.zip", "cancelled"),
+        ("nothing/", "cancelled"),
+    ]
+
+
+async def test_an_import_whose_sending_is_cancelled_is_cancelled(user, tmp_path):
+    (tmp_path / "mug.zip").write_bytes(as_zip({"Cancelled mug/1.jpg": small_photo()}))
+    loop, begun, may_go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def hold(_):
+        loop.call_soon_threadsafe(begun.set)
+        may_go_on.wait()
+
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        sending = asyncio.create_task(client.import_file(tmp_path / "mug.zip", sent=hold))
+        await begun.wait()
+        sending.cancel()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        with pytest.raises(Conflict):
+            await client.import_prefix("nothing/")
+        newest, before = (await client.imports()).items[:2]
+    assert [(each.name, each.status) for each in (before, newest)] == [
+        ("mug.zip", "cancelled"),
+        ("nothing/", "cancelled"),
+    ]
 
 
 async def test_tasks_whose_token_has_run_out_exchange_it_once(user):
