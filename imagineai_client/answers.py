@@ -45,6 +45,11 @@ class Image:
     upload_status: str
     created_at: datetime
 
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether its bytes are there: they were sent, and taken for a picture."""
+        return self.upload_status == "uploaded"
+
 
 @dataclass(frozen=True)
 class Product:
@@ -186,6 +191,16 @@ class Job:
     steps: list[Step]
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens on it."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+    def raise_if_failed(self) -> None:
+        """Raise ``JobFailed``, with the reason, where it ended without a result."""
+        if self.status in {"failed", "cancelled"}:
+            raise JobFailed(self.error_message or "The job was cancelled.")
 
 
 @dataclass(frozen=True)

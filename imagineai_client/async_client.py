@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -11,10 +11,10 @@ import httpx
 
 from imagineai_client import answers, calls, live
 from imagineai_client.calls import Call, Format, RowStatus, Table
-from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, TIMEOUT_S
+from imagineai_client.client import DEFAULT_URL, LOOK_S, PATIENCE_S, SOCKETLESS_LOOK_S, TIMEOUT_S
 from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces_async
 from imagineai_client.downloading import downloading
-from imagineai_client.errors import NotAuthenticated
+from imagineai_client.errors import ImagineAIError, NotAuthenticated, StreamClosed
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, Pause, content_of, present, signature
 
@@ -38,6 +38,7 @@ class AsyncClient:
         self._patience_s = patience_s
         self._tokens: answers.Tokens | None = None
         self._renewing = asyncio.Lock()
+        self._exchanges: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -48,7 +49,12 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; the tokens stay valid at the service until they run out."""
+        """Close the connections; the tokens stay valid at the service until they run out.
+
+        An exchange of tokens that is under way ends first.
+        """
+        if self._exchanges:
+            await asyncio.wait(self._exchanges)
         await self._http.aclose()
 
     async def register(self, email: str, password: str, full_name: str) -> answers.User:
@@ -57,7 +63,9 @@ class AsyncClient:
 
     async def login(self, email: str, password: str) -> None:
         """Log in; the tokens are kept and exchanged from here on."""
-        self._tokens = await self._ask(calls.login(email, password))
+        tokens = await self._ask(calls.login(email, password))
+        async with self._renewing:
+            self._tokens = tokens
 
     async def logout(self) -> None:
         """Forget the tokens and end the session at the service; the access token runs out by itself."""
@@ -155,14 +163,22 @@ class AsyncClient:
         return live.follow_async(live.Place(self.url, job_id, after), self.access_token, self._renew)
 
     async def wait(self, job_id: str) -> answers.Job:
-        """Wait for the job's end.
+        """Wait for the job's end; where no socket is to be had, look at it now and then.
 
         Raises:
             JobFailed: It failed or was cancelled.
         """
-        async for event in self.follow(job_id):
-            event.raise_if_failed()
-        return await self.job(job_id)
+        while True:
+            try:
+                async for event in self.follow(job_id):
+                    event.raise_if_failed()
+                return await self.job(job_id)
+            except StreamClosed:
+                job = await self.job(job_id)
+            if job.has_ended:
+                job.raise_if_failed()
+                return job
+            await asyncio.sleep(SOCKETLESS_LOOK_S)
 
     async def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
         """Write a row for each product, analysed image or defect into a file.
@@ -182,7 +198,7 @@ class AsyncClient:
                     file.write(piece)
 
     async def import_file(self, file: Path, *, sent: Sent = no_matter) -> answers.Import:
-        """Send a CSV or a zip to be imported, and start it.
+        """Send a CSV or a zip to be imported, and start it; one that could not be sent is cancelled.
 
         Args:
             file: The file; a CSV names pictures that lie in the user's folder in S3.
@@ -194,17 +210,20 @@ class AsyncClient:
         """
         size_bytes = (await asyncio.to_thread(file.stat)).st_size
         made = await self._ask(calls.create_import(file.name, size_bytes, None))
-        with delivering():
-            async with httpx.AsyncClient(timeout=SENDING) as storage:
-                answer = await storage.put(
-                    address(made), content=pieces_async(file, sent), headers=about(made, size_bytes)
-                )
-            answer.raise_for_status()
+        async with self._cancelling(made.id):
+            with delivering():
+                async with httpx.AsyncClient(timeout=SENDING) as storage:
+                    answer = await storage.put(
+                        address(made), content=pieces_async(file, sent), headers=about(made, size_bytes)
+                    )
+                answer.raise_for_status()
         return await self.start_import(made.id)
 
     async def import_prefix(self, prefix: str) -> answers.Import:
-        """Import what lies below a prefix of the user's folder in S3."""
-        return await self.start_import((await self._ask(calls.create_import(None, None, prefix))).id)
+        """Import what lies below a prefix of the user's folder in S3; if that cannot start, cancel it."""
+        made = await self._ask(calls.create_import(None, None, prefix))
+        async with self._cancelling(made.id):
+            return await self.start_import(made.id)
 
     async def start_import(self, import_id: str) -> answers.Import:
         """Begin, or go on with an import that failed or was cancelled."""
@@ -250,7 +269,17 @@ class AsyncClient:
         return present(self._tokens).access_token
 
     async def _renew(self, stale: str) -> None:
-        """Exchange the refresh token for a new pair, unless another task just did."""
+        """Exchange the refresh token for a new pair, unless another task just did.
+
+        A caller that is cancelled leaves the exchange to go on: the used token is dead at the service, and a
+        second use of it ends the session.
+        """
+        exchange = asyncio.create_task(self._exchange(stale))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        await asyncio.shield(exchange)
+
+    async def _exchange(self, stale: str) -> None:
         async with self._renewing:
             tokens = present(self._tokens)
             if tokens.access_token != stale:
@@ -261,12 +290,24 @@ class AsyncClient:
                 self._tokens = None
                 raise
 
+    @asynccontextmanager
+    async def _cancelling(self, import_id: str) -> AsyncIterator[None]:
+        """Cancel an import that fails to begin within the block: a user may have ten that have not ended."""
+        try:
+            yield
+        except BaseException:
+            with suppress(ImagineAIError):
+                await self._answer(calls.cancel_import(import_id), patience_s=0)
+            raise
+
     async def _ask(self, call: Call[T]) -> T:
         return content_of(call, await self._answer(call))
 
-    async def _answer(self, call: Call[Any], *, streamed: bool = False) -> httpx.Response:
+    async def _answer(
+        self, call: Call[Any], *, streamed: bool = False, patience_s: float | None = None
+    ) -> httpx.Response:
         """Send a call until it succeeds; a streamed answer is still to be read, and closed."""
-        attempts = Attempts(call, self._patience_s)
+        attempts = Attempts(call, self._patience_s if patience_s is None else patience_s)
         while True:
             token = self.access_token() if call.signed else None
             request = self._http.build_request(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from imagineai_client import answers, calls, live
 from imagineai_client.calls import Call, Format, RowStatus, Table
 from imagineai_client.delivering import SENDING, Sent, about, address, delivering, no_matter, pieces
 from imagineai_client.downloading import downloading
-from imagineai_client.errors import NotAuthenticated
+from imagineai_client.errors import ImagineAIError, NotAuthenticated, StreamClosed
 from imagineai_client.findings import Findings
 from imagineai_client.session import Attempts, InMemory, Pause, Tokens, content_of, present, signature
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 30.0
 PATIENCE_S = 60.0
 LOOK_S = 1.0
 """So often an import is looked at: it has no socket, and the rate limit allows two looks a second."""
+SOCKETLESS_LOOK_S = 4.0
+"""So often a job is looked at while no socket is to be had: rarer, as several may wait at once."""
 
 
 class Client:
@@ -71,7 +73,9 @@ class Client:
 
     def login(self, email: str, password: str) -> None:
         """Log in; the tokens are kept and exchanged from here on."""
-        self._tokens.save(self._ask(calls.login(email, password)))
+        tokens = self._ask(calls.login(email, password))
+        with self._tokens.exclusively():
+            self._tokens.begin(tokens)
 
     def logout(self) -> None:
         """Forget the tokens and end the session at the service; the access token runs out by itself."""
@@ -170,14 +174,22 @@ class Client:
         return live.follow(live.Place(self.url, job_id, after), self.access_token, self._renew)
 
     def wait(self, job_id: str) -> answers.Job:
-        """Wait for the job's end.
+        """Wait for the job's end; where no socket is to be had, look at it now and then.
 
         Raises:
             JobFailed: It failed or was cancelled.
         """
-        for event in self.follow(job_id):
-            event.raise_if_failed()
-        return self.job(job_id)
+        while True:
+            try:
+                for event in self.follow(job_id):
+                    event.raise_if_failed()
+                return self.job(job_id)
+            except StreamClosed:
+                job = self.job(job_id)
+            if job.has_ended:
+                job.raise_if_failed()
+                return job
+            time.sleep(SOCKETLESS_LOOK_S)
 
     def export(self, table: Table, to: Path, written_as: Format = "csv") -> None:
         """Write a row for each product, analysed image or defect into a file.
@@ -196,7 +208,7 @@ class Client:
                 file.write(piece)
 
     def import_file(self, file: Path, *, sent: Sent = no_matter) -> answers.Import:
-        """Send a CSV or a zip to be imported, and start it.
+        """Send a CSV or a zip to be imported, and start it; one that could not be sent is cancelled.
 
         Args:
             file: The file; a CSV names pictures that lie in the user's folder in S3.
@@ -208,7 +220,7 @@ class Client:
         """
         size_bytes = file.stat().st_size
         made = self._ask(calls.create_import(file.name, size_bytes, None))
-        with delivering():
+        with self._cancelling(made.id), delivering():
             answer = httpx.put(
                 address(made), content=pieces(file, sent), headers=about(made, size_bytes), timeout=SENDING
             )
@@ -216,8 +228,10 @@ class Client:
         return self.start_import(made.id)
 
     def import_prefix(self, prefix: str) -> answers.Import:
-        """Import what lies below a prefix of the user's folder in S3."""
-        return self.start_import(self._ask(calls.create_import(None, None, prefix)).id)
+        """Import what lies below a prefix of the user's folder in S3; if that cannot start, cancel it."""
+        made = self._ask(calls.create_import(None, None, prefix))
+        with self._cancelling(made.id):
+            return self.start_import(made.id)
 
     def start_import(self, import_id: str) -> answers.Import:
         """Begin, or go on with an import that failed or was cancelled."""
@@ -274,12 +288,24 @@ class Client:
                 self._tokens.save(None)
                 raise
 
+    @contextmanager
+    def _cancelling(self, import_id: str) -> Iterator[None]:
+        """Cancel an import that fails to begin within the block: a user may have ten that have not ended."""
+        try:
+            yield
+        except BaseException:
+            with suppress(ImagineAIError):
+                self._answer(calls.cancel_import(import_id), patience_s=0)
+            raise
+
     def _ask(self, call: Call[T]) -> T:
         return content_of(call, self._answer(call))
 
-    def _answer(self, call: Call[Any], *, streamed: bool = False) -> httpx.Response:
+    def _answer(
+        self, call: Call[Any], *, streamed: bool = False, patience_s: float | None = None
+    ) -> httpx.Response:
         """Send a call until it succeeds; a streamed answer is still to be read, and closed."""
-        attempts = Attempts(call, self._patience_s)
+        attempts = Attempts(call, self._patience_s if patience_s is None else patience_s)
         while True:
             token = self.access_token() if call.signed else None
             request = self._http.build_request(

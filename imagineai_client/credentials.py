@@ -40,16 +40,21 @@ class InFile:
         kept = _read().get(self._url)
         return None if kept is None else Tokens(**kept)
 
-    def save(self, tokens: Tokens | None) -> None:
-        """Replace them; the file is whole at any moment.
+    def begin(self, tokens: Tokens) -> None:
+        """Keep those of a new login, which is the last one from here on; the file is whole at any moment.
 
         Raises:
             ImagineAIError: The file cannot be written.
         """
-        kept = {url: each for url, each in _read().items() if url != self._url}
-        if tokens is not None:
-            kept[self._url] = vars(tokens)
-        _write(kept)
+        _write(self._others() | {self._url: vars(tokens)})
+
+    def save(self, tokens: Tokens | None) -> None:
+        """Replace them where they stand, or remove them; the file is whole at any moment.
+
+        Raises:
+            ImagineAIError: The file cannot be written.
+        """
+        _write(self._others() if tokens is None else _read() | {self._url: vars(tokens)})
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -62,6 +67,9 @@ class InFile:
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _others(self) -> dict[str, dict[str, str]]:
+        return {url: each for url, each in _read().items() if url != self._url}
 
 
 def _file() -> Path:

@@ -42,14 +42,14 @@ class Place:
         """Whether this event was not seen yet; from here on it is."""
         if self._after is not None and event.seq <= self._after:
             return False
-        self._failures, self._after = 0, event.seq
+        self._failures, self._was_refused, self._after = 0, False, event.seq
         return True
 
     def pause_s(self, lost: Exception) -> float:
         """How long to wait before connecting again; 0 where a new token is all it takes.
 
         Raises:
-            NotAuthenticated: The second token was refused as well.
+            NotAuthenticated: The second token in a row was refused as well.
             NotFound: There is no such job, or it is somebody else's.
             StreamClosed: Connecting again would not help.
             ServiceUnreachable: It was cut off too often.

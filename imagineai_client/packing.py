@@ -35,7 +35,8 @@ def packed(table: Path, folder: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="imagineai-") as temporary:
         whole = Path(temporary) / f"{table.stem}.zip"
-        with ZipFile(whole, "w", ZIP_STORED) as archive:  # pictures are packed already
+        # Pictures are packed already; a zip knows no year before 1980, which a camera without a clock writes.
+        with ZipFile(whole, "w", ZIP_STORED, strict_timestamps=False) as archive:
             archive.write(table, table.name, ZIP_DEFLATED)
             for name, path in pictures.items():
                 archive.write(path, name)

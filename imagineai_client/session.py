@@ -29,8 +29,11 @@ class Tokens(Protocol):
     def load(self) -> answers.Tokens | None:
         """The newest ones; None where nobody is logged in."""
 
+    def begin(self, tokens: answers.Tokens) -> None:
+        """Keep those of a new login."""
+
     def save(self, tokens: answers.Tokens | None) -> None:
-        """Replace them."""
+        """Replace them by those that they were exchanged for, or by none."""
 
     def exclusively(self) -> AbstractContextManager[None]:
         """Keep whoever else uses them from exchanging them meanwhile."""
@@ -47,8 +50,12 @@ class InMemory:
         """The newest ones."""
         return self._tokens
 
+    def begin(self, tokens: answers.Tokens) -> None:
+        """Keep those of a new login."""
+        self._tokens = tokens
+
     def save(self, tokens: answers.Tokens | None) -> None:
-        """Replace them."""
+        """Replace them by those that they were exchanged for, or by none."""
         self._tokens = tokens
 
     @contextmanager

@@ -112,7 +112,9 @@ class Uploading:
         self._client = client
         self._product = product
         self._workers = workers
-        self._there = {(image.original_filename, image.file_size_bytes) for image in product.images}
+        self._there = {
+            (image.original_filename, image.file_size_bytes) for image in product.images if image.is_uploaded
+        }
 
     def outcomes(self, paths: Iterable[Path]) -> Iterator[Outcome]:
         """Each picture's end, in the given order.

@@ -62,9 +62,10 @@ def batch(chosen: argparse.Namespace, console: Console) -> int:
     """Analyse all images of one product."""
     with service.logged_in(chosen) as client:
         product = existing_product(client, chosen.product)
-        if not product.images:
+        uploaded = [image.id for image in product.images if image.is_uploaded]
+        if not uploaded:
             raise ImagineAIError(f"{product.title} has no images.")
-        job = client.batch(product.id, [image.id for image in product.images])
+        job = client.batch(product.id, uploaded)
         if chosen.no_watch:
             show_line(job.id, console)
             return 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from imagineai_client.errors import (
     NotAuthenticated,
     NotFound,
     ServiceUnreachable,
+    StreamClosed,
 )
 from imagineai_client.findings import Findings
 from imagineai_client.session import InMemory
@@ -89,6 +91,21 @@ def test_a_batch_is_started_followed_and_cancelled(client):
     assert client.job(again.id).status == "cancelled"
     with pytest.raises(JobFailed):
         client.wait(again.id)
+
+
+def test_a_job_is_waited_for_where_no_socket_is_to_be_had(crowded):
+    with Client(crowded.url) as client:
+        client.login(crowded.email, crowded.password)
+        product = client.create_product("Seen without a socket")
+        upload = client.upload(product.id, small_photo())
+        assert client.wait(upload.job_id).status == "completed"
+        again = client.batch(product.id, [upload.image_id])
+        client.cancel(again.id)
+        with pytest.raises(JobFailed, match="cancelled"):
+            client.wait(again.id)
+        with pytest.raises(StreamClosed) as caught:
+            list(client.follow(again.id))
+        assert caught.value.code == 4029
 
 
 def test_an_expired_token_is_exchanged_for_the_live_events_too(client, tokens):
@@ -194,6 +211,18 @@ async def test_the_async_client_takes_the_same_way(user, tmp_path):
             await client.product(product.id)
 
 
+async def test_a_job_is_awaited_where_no_socket_is_to_be_had(crowded):
+    async with AsyncClient(crowded.url) as client:
+        await client.login(crowded.email, crowded.password)
+        product = await client.create_product("Awaited without a socket")
+        upload = await client.upload(product.id, small_photo())
+        assert (await client.wait(upload.job_id)).status == "completed"
+        again = await client.batch(product.id, [upload.image_id])
+        await client.cancel(again.id)
+        with pytest.raises(JobFailed, match="cancelled"):
+            await client.wait(again.id)
+
+
 async def test_the_async_client_imports_an_archive(user, tmp_path):
     (tmp_path / "mug.zip").write_bytes(as_zip({"Async mug/1.jpg": small_photo(), "notes.txt": b"x"}))
     sent = []
@@ -212,6 +241,47 @@ async def test_the_async_client_imports_an_archive(user, tmp_path):
             await client.import_prefix("nothing/")
 
 
+def test_an_import_whose_sending_breaks_off_is_cancelled(client, tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "mug.zip").write_bytes(as_zip({"Interrupted mug/1.jpg": small_photo()}))
+    with pytest.raises(KeyboardInterrupt):
+        client.import_file(tmp_path / "mug.zip", sent=interrupt)
+    with pytest.raises(Conflict):
+        client.import_prefix("nothing/")
+    newest, before = client.imports().items[:2]
+    assert [(each.name, each.status) for each in (before, newest)] == [
+        ("mug.zip", "cancelled"),
+        ("nothing/", "cancelled"),
+    ]
+
+
+async def test_an_import_whose_sending_is_cancelled_is_cancelled(user, tmp_path):
+    (tmp_path / "mug.zip").write_bytes(as_zip({"Cancelled mug/1.jpg": small_photo()}))
+    loop, begun, may_go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def hold(_):
+        loop.call_soon_threadsafe(begun.set)
+        may_go_on.wait()
+
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        sending = asyncio.create_task(client.import_file(tmp_path / "mug.zip", sent=hold))
+        await begun.wait()
+        sending.cancel()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        with pytest.raises(Conflict):
+            await client.import_prefix("nothing/")
+        newest, before = (await client.imports()).items[:2]
+    assert [(each.name, each.status) for each in (before, newest)] == [
+        ("mug.zip", "cancelled"),
+        ("nothing/", "cancelled"),
+    ]
+
+
 async def test_tasks_whose_token_has_run_out_exchange_it_once(user):
     async with AsyncClient(user.url) as client:
         await client.login(user.email, user.password)
@@ -221,6 +291,45 @@ async def test_tasks_whose_token_has_run_out_exchange_it_once(user):
         client._tokens = replace(client._tokens, access_token="no.longer.good")
         with pytest.raises(NotFound):
             [event async for event in client.follow(job.id)]
+
+
+@pytest.fixture
+async def halfway(user):
+    """A task whose client's tokens were exchanged at the service, and which has not heard of it yet."""
+    arrived, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(response):
+        if response.url.path.endswith("/auth/refresh"):
+            arrived.set()
+            await may_go_on.wait()
+
+    async with AsyncClient(user.url) as client:
+        await client.login(user.email, user.password)
+        client._tokens = replace(client._tokens, access_token="no.longer.good")
+        client._http.event_hooks = {"response": [hold]}
+        task = asyncio.create_task(client.me())
+        await arrived.wait()
+        yield client, task, may_go_on
+        may_go_on.set()
+
+
+async def test_a_task_that_is_cancelled_while_it_exchanges_the_tokens_does_not_end_the_session(halfway):
+    client, task, may_go_on = halfway
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    may_go_on.set()
+    assert (await client.me()).is_active
+
+
+async def test_an_exchange_of_tokens_ends_before_the_client_is_closed(halfway):
+    client, task, may_go_on = halfway
+    task.cancel()
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait([task])
+    may_go_on.set()
+    await closing
+    assert client._tokens.access_token != "no.longer.good"
 
 
 def test_both_clients_have_the_same_calls():

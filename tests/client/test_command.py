@@ -105,6 +105,21 @@ def test_tokens_that_have_run_out_are_exchanged_and_kept(run, logged_in):
     assert run("whoami")[0] == 0
 
 
+def test_the_next_commands_go_where_the_last_login_was_whichever_tokens_are_exchanged(run, logged_in):
+    elsewhere = logged_in.url.replace("127.0.0.1", "localhost")
+    typing = f"{logged_in.password}\n"
+    assert run("login", logged_in.email, "--url", elsewhere, "--password-stdin", typing=typing)[0] == 0
+    kept = credentials.folder() / "credentials.json"
+    tokens = json.loads(kept.read_text())
+    tokens[logged_in.url]["access_token"] = "no.longer.good"
+    kept.write_text(json.dumps(tokens))
+    assert run("whoami", "--url", logged_in.url)[0] == 0
+    assert json.loads(kept.read_text())[logged_in.url]["access_token"] != "no.longer.good"
+    assert f"Logged in to {elsewhere} as" in run("whoami")[1]
+    assert run("login", logged_in.email, "--url", logged_in.url, "--password-stdin", typing=typing)[0] == 0
+    assert f"Logged in to {logged_in.url} as" in run("whoami")[1]
+
+
 def test_an_account_is_made_and_logged_in(run, platform):
     typing = "a long enough password\n"
     email = f"typed{free_port()}@example.com"
@@ -165,6 +180,18 @@ def test_a_batch_is_watched_and_retried(run, logged_in, folder):
     assert said.strip()
     code, _, said = run("batch", "No such product")
     assert (code, said.strip()) == (1, "No product of yours is called No such product.")
+
+
+def test_a_picture_that_was_announced_and_never_sent_counts_as_not_there(run, logged_in, folder):
+    product = logged_in.product(title="Announced")
+    picture = (folder / "a.jpg").read_bytes()
+    logged_in.presign(product["id"], picture, name="a.jpg")
+    code, _, said = run("batch", "Announced")
+    assert (code, said.strip()) == (1, "Announced has no images.")
+    code, out, said = run("upload", str(folder / "a.jpg"), "--product", "Announced")
+    assert (code, "1 analysed, 0 there already" in out) == (0, True), said
+    code, out, said = run("batch", "Announced")
+    assert (code, "1 of 1 analysed, 0 failed" in out) == (0, True), said
 
 
 def test_a_job_that_was_cancelled_ends_with_a_failure(run, logged_in, folder):
