@@ -16,13 +16,16 @@ from mlflow import MlflowClient
 
 from imagineai_vision.branch import Branch
 from imagineai_vision.network import ShopNetwork
+from imagineai_vision.trunk import EfficientNetLite0
 from tests.learning.drawn import draw_folder
 from tests.platforms import until
 from training import manifest, prepare
 from training.branch import shop_labels
+from training.branch.feature_cache import CHANNELS, cached_features
 from training.branch.recipe import Recipe
 from training.branch.trained import load_trained
 from training.bundles.pretrained import pretrained
+from training.folders import allocated
 from training.photos.dataset import PlacedLabel, load_dataset
 from training.train import train
 
@@ -163,6 +166,25 @@ def test_a_cache_cut_short_is_gone_on_with(unbroken, prepared, tmp_path):
     whole_again = np.frombuffer(expected[-stored.nbytes :], np.uint16).reshape(stored.shape).astype(np.int64)
     # Batches of other sizes round otherwise: a unit of bfloat16's last place.
     assert (np.abs(restored - whole_again) <= 1).mean() > 0.999
+
+
+def test_a_cache_whose_count_was_torn_is_begun_anew(prepared, tmp_path):
+    file = tmp_path / "train.npy"
+    allocated(file, np.uint16, (1, 2, 6, 6, CHANNELS))
+    file.with_suffix(".count").write_text("")
+    trunk = ShopNetwork([0], [0.0], trained_labels=[1], class_shares=[0.0]).eval().trunk
+    cache = cached_features(file, trunk, load_dataset(prepared).train.paths[:1], size=96, count=2, seed=1)
+    assert cache.any(axis=(2, 3, 4)).all()
+    assert file.with_suffix(".count").read_text() == "1"
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize("torn", ["", "1x", "\0\0", "\udcff"])
+def test_a_count_that_is_no_number_stops_no_training(tmp_path, torn):
+    file = tmp_path / "train.npy"
+    allocated(file, np.uint16, (0, 2, 6, 6, CHANNELS))
+    file.with_suffix(".count").write_bytes(os.fsencode(torn))
+    assert len(cached_features(file, EfficientNetLite0(), [], size=96, count=2, seed=1)) == 0
 
 
 def test_without_mlflow_a_sentence_says_so_and_the_training_goes_on(unbroken):
