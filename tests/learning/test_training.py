@@ -1,6 +1,7 @@
 """The trained branch: it learns, forgets nothing, goes on after a kill, and repeats itself to the bit."""
 
 import hashlib
+import inspect
 import math
 import os
 import shutil
@@ -8,7 +9,9 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
+import grimp
 import numpy as np
 import pytest
 import torch
@@ -22,6 +25,8 @@ from tests.platforms import until
 from training import manifest, prepare
 from training.branch import shop_labels
 from training.branch.feature_cache import CHANNELS, cached_features
+from training.branch.feature_code import code_sha256
+from training.branch.module import BranchTraining
 from training.branch.recipe import Recipe
 from training.branch.trained import load_trained
 from training.bundles.pretrained import pretrained
@@ -40,6 +45,7 @@ SMALL = Recipe(
     other_prior=0.05, threshold=0.02,
 )  # fmt: skip
 
+FEATURES = "training.branch.feature_cache"
 PATIENCE_S = 400
 
 
@@ -151,6 +157,35 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(whole, prepare
     assert "Epoch 0:" not in shown
     assert cache.stat().st_mtime_ns == written
     assert weights(tmp_path / "train") == weights(whole)
+
+
+def test_after_a_change_of_its_code_a_training_that_had_ended_begins_anew(
+    unbroken, prepared, tmp_path, monkeypatch
+):
+    shutil.copytree(unbroken[0] / "work", tmp_path / "work")
+    step, epochs = BranchTraining.training_step, set()
+
+    def changed(self, batch, number):
+        epochs.add(self.current_epoch)
+        return 0.5 * step(self, batch, number)
+
+    monkeypatch.setattr(BranchTraining, "training_step", changed)
+    train(tmp_path / "train", prepared, tmp_path / "work", SMALL)
+    assert epochs == {0, 1, 2}
+    assert not any((tmp_path / "work").rglob("*.ckpt"))
+
+
+def test_a_change_of_any_code_that_features_come_out_of_asks_for_another_cache(tmp_path, monkeypatch):
+    imports = grimp.build_graph("training", "imagineai_vision")
+    modules = {FEATURES, *imports.find_upstream_modules(FEATURES)}
+    assert {"training.branch.augmentation", "imagineai_vision.jpeg"} <= modules
+    before = code_sha256()
+    for module in map(sys.modules.__getitem__, modules):
+        changed = tmp_path / Path(module.__file__).name
+        changed.write_text(f"{inspect.getsource(module)}\n# another\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__file__", str(changed))
+            assert code_sha256() != before, module
 
 
 def test_a_cache_cut_short_is_gone_on_with(unbroken, prepared, tmp_path):
