@@ -70,7 +70,7 @@ def test_a_version_that_was_rolled_back_comes_back_only_by_its_number(client, pr
     again = ("training.register", name, "--evaluated", evaluated, "--prepared", prepared)
     register.register_starter(starter, name)
     register.register_evaluated(evaluated, prepared, name)
-    wish = {"prepared": prepared, "evaluated": evaluated, "force": True}
+    wish = {"prepared": prepared, "evaluated": evaluated / "nothing", "force": True}
     promotion.promote(Wish(None, **wish), name)
     rollback.roll_back(name)
 
