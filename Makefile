@@ -12,8 +12,10 @@ export IMAGINEAI_PEERS_PYTHON ?= $(wildcard $(CURDIR)/$(PEERS)/bin/python)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
-# The running platform's variables, for what talks to MLflow; a MLFLOW_TRACKING_URI that is set goes before.
-WITH_ENV := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
+# The running platform's variables, for what needs the one that is named; where that is set it goes before.
+with_env = if test -z "$$$(1)" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
+WITH_MLFLOW := $(call with_env,MLFLOW_TRACKING_URI)
+WITH_DATABASE := $(call with_env,DATABASE_URL)
 
 .DEFAULT_GOAL := help
 .PHONY: help env models up down admin status backup restore demo train promote rollback test peers bench fuzz soak check format openapi docs clean
@@ -43,7 +45,7 @@ down: $(READY)  ## Stop everything
 	@$(BIN)/python -m imagineai_local down
 
 admin: $(READY)  ## Let an account see the operators' page: make admin EMAIL=you@example.com (REVOKE=1 takes it away)
-	@$(WITH_ENV) $(BIN)/python -m imagineai_api.roles "$(EMAIL)" $(if $(REVOKE),user,admin)
+	@$(WITH_DATABASE) $(BIN)/python -m imagineai_api.roles "$(EMAIL)" $(if $(REVOKE),user,admin)
 
 status: $(READY)  ## Say what runs and where
 	@$(BIN)/python -m imagineai_local status
@@ -58,13 +60,13 @@ demo: $(READY)  ## Analyse a picture: make demo IMAGE=photo.jpg
 	@$(BIN)/python -m imagineai_client demo $(if $(IMAGE),"$(IMAGE)")
 
 train: $(READY)  ## From photos to a model: make train, with your own photos DATA=folder or DATA=table.csv
-	@$(WITH_ENV) $(if $(DATA),IMAGINEAI_DATA="$$(realpath -m "$(DATA)")") $(BIN)/dvc repro register
+	@$(WITH_MLFLOW) $(if $(DATA),IMAGINEAI_DATA="$$(realpath -m "$(DATA)")") $(BIN)/dvc repro register
 
 promote: $(READY)  ## Make the challenger the champion, if it passes the gate (VERSION=n, CONFIRM=1 lets labels go, FORCE=1)
-	@$(WITH_ENV) $(BIN)/python -m training.promote $(if $(VERSION),--version $(VERSION)) $(if $(CONFIRM),--confirm-dropped) $(if $(FORCE),--force)
+	@$(WITH_MLFLOW) $(BIN)/python -m training.promote $(if $(VERSION),--version $(VERSION)) $(if $(CONFIRM),--confirm-dropped) $(if $(FORCE),--force)
 
 rollback: $(READY)  ## Make the newest earlier version that passed the gate the champion again
-	@$(WITH_ENV) $(BIN)/python -m training.rollback
+	@$(WITH_MLFLOW) $(BIN)/python -m training.rollback
 
 test: $(READY) models  ## Run every test, on platforms of their own, by two workers (TESTS=path: those alone, by one)
 	@$(BIN)/python -m pytest $(or $(TESTS),-n 2 --no-loadscope-reorder)

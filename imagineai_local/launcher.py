@@ -12,6 +12,7 @@ from typing import Any
 
 from imagineai_local import logs, processes
 from imagineai_local.configuration import Configuration
+from imagineai_local.dispensable import Dispensable
 from imagineai_local.errors import PlatformError
 from imagineai_local.home import Home, write_private
 from imagineai_local.part import Part
@@ -58,6 +59,7 @@ class _Launcher:
         self._options = options
         self._view = View()
         self._stop = asyncio.Event()
+        self._state = Dispensable(f"{configuration.home.state_file} cannot be written", self.trouble)
         self._supervisor = Supervisor(parts, self)
 
     async def run(self) -> int:
@@ -85,8 +87,8 @@ class _Launcher:
         self._view.changed(kept)
         self._write_state()
 
-    def dies_again_and_again(self, reason: str) -> None:
-        """Name the part and show the end of its log."""
+    def trouble(self, reason: str) -> None:
+        """Say it where a person looks."""
         self._view.say(reason, "red")
 
     async def _up(self) -> None:
@@ -202,4 +204,5 @@ class _Launcher:
                 for name, kept in self._supervisor.kept.items()
             },
         }
-        write_private(self._configuration.home.state_file, json.dumps(state, indent=2) + "\n")
+        with self._state.writing():
+            write_private(self._configuration.home.state_file, json.dumps(state, indent=2) + "\n")

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from imagineai_local import logs, processes
 from imagineai_local.configuration import PART_MARK
+from imagineai_local.dispensable import Dispensable
 from imagineai_local.errors import PlatformError
 from imagineai_local.part import Part
 
@@ -47,13 +48,13 @@ class Kept:
 
 
 class Watcher(Protocol):
-    """Who is told about every change."""
+    """Who is told about every change, and about what ends nothing but should be looked at."""
 
     def changed(self, kept: Kept) -> None:
         """A part has another state, or waits for something else."""
 
-    def dies_again_and_again(self, reason: str) -> None:
-        """A part that was ready before has died several times in a row."""
+    def trouble(self, reason: str) -> None:
+        """A part that was ready before has died several times in a row, or a log cannot be kept short."""
 
 
 class Supervisor:
@@ -178,7 +179,7 @@ class Supervisor:
         text = f"{kept.part.title} {reason}; the end of {log}:\n{logs.tail(log)}"
         if not kept.ready.is_set():
             raise PlatformError(text)
-        self._watcher.dies_again_and_again(text)
+        self._watcher.trouble(text)
 
     async def _stop(self, kept: Kept) -> None:
         name = kept.part.name
@@ -190,9 +191,12 @@ class Supervisor:
         kept.stopped.set()
 
     async def _bound_logs(self) -> None:
+        paths = {kept.part.log for kept in self.kept.values()}
+        bounded = {path: Dispensable(f"{path} cannot be kept short", self._watcher.trouble) for path in paths}
         while True:
-            for kept in self.kept.values():
-                logs.bound(kept.part.log)
+            for path, log in bounded.items():
+                with log.writing():
+                    logs.bound(path)
             await asyncio.sleep(_LOOK_AT_LOGS_EVERY_S)
 
     def _change(self, kept: Kept, state: State, detail: str = "") -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagineai_local import logs
+from imagineai_local.dispensable import Dispensable
 from imagineai_local.supervisor import Kept, State
 
 _LOOKS = {
@@ -32,12 +33,14 @@ class View:
         self._console = Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._log: Path | None = None
+        self._short = Dispensable("This log cannot be kept short", self.say)
         self._reminded = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line; nothing in it is taken for markup."""
         if self._log is not None:
-            logs.bound(self._log)
+            with self._short.writing():
+                logs.bound(self._log)
             text = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}"
         self._print(Text(text, style=style))
 

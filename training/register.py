@@ -23,6 +23,7 @@ from training.registry.model_versions import (
     DATA_REPORTS,
     DIGEST_TAG,
     OUTCOME_TAG,
+    ROLLED_BACK_TAG,
     TEST_SPLIT_TAG,
 )
 from training.registry.version_log import Origin, log_version
@@ -30,10 +31,17 @@ from training.registry.version_log import Origin, log_version
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The version that holds the bundle, and whether this call made it; None where nothing was to be done."""
+    """What became of a bundle.
+
+    Attributes:
+        version: That holds it; None where nothing was to be done.
+        is_new: Whether this call made it.
+        rolled_back: Whether it was the champion and was left again, so that it is no challenger any more.
+    """
 
     version: str | None
     is_new: bool
+    rolled_back: bool = False
 
 
 def main() -> int:
@@ -104,6 +112,8 @@ def register(folder: Path, name: str) -> Registered:
 def register_evaluated(evaluated: Path, prepared: Path, name: str, trained: Path | None = None) -> Registered:
     """Register the bundle that was evaluated last, as challenger of whatever is the champion.
 
+    A version that was rolled back is no challenger: who wants it back names it.
+
     Args:
         evaluated: What the stage `evaluate` wrote: the bundle, its figures and its plots.
         prepared: What the stage `prepare` wrote: the photos, with those that the bundle was judged on.
@@ -124,7 +134,8 @@ def register_evaluated(evaluated: Path, prepared: Path, name: str, trained: Path
     origin = Origin(tags, {"evaluation": evaluated, DATA_REPORTS: prepared}, weights)
     registered = _find_or_log(client, evaluated / "bundle", name, origin)
     champion = model_versions.with_alias(client, name, CHAMPION)
-    if champion is None or str(champion.version) != registered.version:
+    is_champion = champion is not None and str(champion.version) == registered.version
+    if not is_champion and not registered.rolled_back:
         client.set_registered_model_alias(name, CHALLENGER, registered.version)
     client.set_model_version_tag(name, registered.version, COMPLETE_TAG, "complete")
     return registered
@@ -134,7 +145,8 @@ def _find_or_log(client: Any, folder: Path, name: str, origin: Origin) -> Regist
     sha256 = _checked_digest(folder)
     for version in model_versions.versions(client, name):
         if version.tags.get(DIGEST_TAG) == sha256:
-            return Registered(str(version.version), is_new=False)
+            rolled_back = ROLLED_BACK_TAG in version.tags
+            return Registered(str(version.version), is_new=False, rolled_back=rolled_back)
     return Registered(log_version(client, folder, name, sha256, origin), is_new=True)
 
 
@@ -170,6 +182,10 @@ def _tell(outcome: Registered, name: str) -> None:
     else:
         state = "registered" if outcome.is_new else "registered already"
         sys.stdout.write(f"The bundle is {state} as version {outcome.version} of {name}.\n")
+    if outcome.rolled_back:
+        sys.stdout.write(
+            f"It was rolled back: `make promote VERSION={outcome.version}` alone promotes it again.\n"
+        )
 
 
 def _fail(sentence: str) -> int:

@@ -8,7 +8,13 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from training.registry import model_versions
-from training.registry.model_versions import CHAMPION, MAY_COME_BACK, OUTCOME_TAG, ROLLED_BACK_TAG
+from training.registry.model_versions import (
+    CHALLENGER,
+    CHAMPION,
+    MAY_COME_BACK,
+    OUTCOME_TAG,
+    ROLLED_BACK_TAG,
+)
 
 
 class NowhereToGo(Exception):
@@ -53,6 +59,8 @@ def roll_back(name: str) -> tuple[str, str]:
     client.set_registered_model_alias(name, CHAMPION, champion)
     note = f"to version {champion} by {model_versions.by_whom()}"
     client.set_model_version_tag(name, left.version, ROLLED_BACK_TAG, note)
+    if CHALLENGER in left.aliases:  # where the champion's was moved in MLflow itself
+        client.delete_registered_model_alias(name, CHALLENGER)
     return str(left.version), champion
 
 

@@ -1,7 +1,8 @@
 """Fine-tune a branch of the network on the prepared photos. Stage `train`.
 
-What it computes on the way lies in a work folder, keyed by data and parameters: a run that was killed goes on
-from there when it is started again.
+What it computes on the way lies in a work folder, keyed by data, parameters and the code that features come
+out of: a run that was killed goes on from there when it is started again; one that has ended leaves no
+checkpoints, as its code may be another the next time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import torch
 
 from imagineai_vision.network import ShopNetwork
-from training.branch.fitting import fit
+from training.branch.fitting import fit, forget
 from training.branch.reading import read_off
 from training.branch.recipe import Recipe
 from training.branch.shop_labels import ShopLabels, join
@@ -84,6 +85,7 @@ def train(folder: Path, data: Path, work: Path, recipe: Recipe) -> dict[str, flo
     )
     if log:
         log.experiment.set_tag(log.run_id, WEIGHTS_TAG, sha256)
+    forget(work)
     return metrics
 
 

@@ -2,9 +2,10 @@
 
 The objects go first, then the databases, then the objects that came meanwhile: so each picture that a row
 names is there. What is deleted between the two looks may stay as an object without a row, which housekeeping
-removes.
+removes. Last comes the hash of all before it, which is compared before anything is restored.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagineai_local.backup import databases
 from imagineai_local.backup.objects import Objects
@@ -25,9 +27,13 @@ from imagineai_local.configuration import BUCKETS, Configuration, read_configura
 from imagineai_local.errors import PlatformError
 from imagineai_local.home import Home, Lock, open_home, read_env, write_private
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+FORMAT = 2  # since when its end holds the hash of all before it
 MANIFEST, SECRETS, END, UNFINISHED = "manifest.json", "secrets.json", "end", "restoring"
 STORAGE = "postgres,s3"
+READ_BYTES = 2**20
 
 
 def back_up(home: Home, to: Path) -> str:
@@ -48,8 +54,8 @@ def back_up(home: Home, to: Path) -> str:
     configuration = read_configuration(variables)
     beside = to.with_name(f".{to.name}.part")
     try:
-        with _storage_runs(home, variables), tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as archive:
-            told = _write(configuration, archive)
+        with _storage_runs(home, variables), _Hashed(io.FileIO(beside, "w")) as file:
+            told = _write(configuration, file)
         beside.replace(to)
     except OSError as error:
         raise PlatformError(f"{to} cannot be written: {error.strerror}.") from error
@@ -74,10 +80,11 @@ def restore(home: Home, backup: Path) -> str:
         )
     try:
         with tarfile.open(backup, "r:") as archive:
-            manifest = _manifest(archive)
+            _require_our_format(archive)
+            _require_unaltered(archive, backup)
             open_home(os.environ)
             write_private(home.folder / UNFINISHED, "A restore began here and has not ended.\n")
-            return _read(home, archive, manifest)
+            return _read(home, archive)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
         shutil.rmtree(home.folder, ignore_errors=True)
         raise PlatformError(f"{backup} is no whole backup ({error}).") from error
@@ -98,23 +105,36 @@ def require_finished(home: Home) -> None:
         )
 
 
-def _write(configuration: Configuration, archive: tarfile.TarFile) -> str:
+class _Hashed(io.BufferedWriter):
+    """A file and the hash of all that was written into it."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self.sha256 = hashlib.sha256()
+
+    def write(self, content: "ReadableBuffer") -> int:
+        self.sha256.update(content)
+        return super().write(content)
+
+
+def _write(configuration: Configuration, file: _Hashed) -> str:
     urls, objects = _databases(configuration), _objects(configuration)
     manifest = {"format": FORMAT, "made": time.time(), "databases": sorted(urls)}
-    _add(archive, MANIFEST, json.dumps(manifest).encode())
-    _add(archive, SECRETS, json.dumps(asdict(configuration.secrets)).encode())
-    seen = objects.save(archive, {}) if objects else {}
-    with tempfile.TemporaryDirectory(dir=configuration.home.folder) as folder:
-        for name, url in urls.items():
-            dumped = Path(folder) / name
-            databases.dump(url, dumped)
-            archive.add(dumped, f"databases/{name}")
-    seen = objects.save(archive, seen) if objects else {}
-    _add(archive, END, b"")
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        _add(archive, MANIFEST, json.dumps(manifest).encode())
+        _add(archive, SECRETS, json.dumps(asdict(configuration.secrets)).encode())
+        seen = objects.save(archive, {}) if objects else {}
+        with tempfile.TemporaryDirectory(dir=configuration.home.folder) as folder:
+            for name, url in urls.items():
+                dumped = Path(folder) / name
+                databases.dump(url, dumped)
+                archive.add(dumped, f"databases/{name}")
+        seen = objects.save(archive, seen) if objects else {}
+        _add(archive, END, file.sha256.hexdigest().encode())
     return f"{len(urls)} databases, {len(seen)} objects"
 
 
-def _read(home: Home, archive: tarfile.TarFile, manifest: dict[str, object]) -> str:
+def _read(home: Home, archive: tarfile.TarFile) -> str:
     secrets = archive.extractfile(SECRETS)
     if secrets is None:
         raise PlatformError("The backup has no secrets.")
@@ -131,20 +151,32 @@ def _read(home: Home, archive: tarfile.TarFile, manifest: dict[str, object]) -> 
             elif kind == "objects" and objects:
                 objects.load(archive, member)
                 count += 1
-    if member.name != END:
-        raise PlatformError("The backup was cut short.")
     (home.folder / UNFINISHED).unlink()
     return f"{home.folder}: {len(urls)} databases, {count} objects. `make up` starts it."
 
 
-def _manifest(archive: tarfile.TarFile) -> dict[str, object]:
+def _require_our_format(archive: tarfile.TarFile) -> None:
     file = archive.extractfile(MANIFEST)
     manifest = {} if file is None else dict(json.load(file))
     if manifest.get("format") != FORMAT:
         raise PlatformError(
             f"The backup is of another format than {FORMAT}: restore it with its own version."
         )
-    return manifest
+
+
+def _require_unaltered(archive: tarfile.TarFile, backup: Path) -> None:
+    """Refuse a file that lacks its end, or is not byte for byte what was written before it."""
+    end = archive.getmembers()[-1]
+    written = archive.extractfile(end)
+    if end.name != END or written is None:
+        raise PlatformError("The backup was cut short.")
+    sha256, left = hashlib.sha256(), end.offset
+    with backup.open("rb") as file:
+        while piece := file.read(min(left, READ_BYTES)):
+            sha256.update(piece)
+            left -= len(piece)
+    if sha256.hexdigest().encode() != written.read():
+        raise PlatformError(f"{backup} was altered since it was made.")
 
 
 def _databases(configuration: Configuration) -> dict[str, str]:

@@ -6,8 +6,10 @@ import uuid
 import pytest
 
 from tests.learning.commands import aliases, command, tags
-from training import register
+from training import register, rollback
 from training.photos.held_out import read_test_split
+from training.registry import promotion
+from training.registry.promotion import Wish
 
 # MLflow warns of its own deprecations and of type hints that it reads all the same.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -61,6 +63,28 @@ def test_the_champion_is_not_its_own_challenger(client, prepared, evaluated):
     register.register_starter(evaluated / "bundle", name)
     assert register.register_evaluated(evaluated, prepared, name).version == "1"
     assert aliases(client, name) == {"champion": "1"}
+
+
+def test_a_version_that_was_rolled_back_comes_back_only_by_its_number(client, prepared, evaluated, starter):
+    name = f"left-{uuid.uuid4().hex[:8]}"
+    again = ("training.register", name, "--evaluated", evaluated, "--prepared", prepared)
+    register.register_starter(starter, name)
+    register.register_evaluated(evaluated, prepared, name)
+    wish = {"prepared": prepared, "evaluated": evaluated / "nothing", "force": True}
+    promotion.promote(Wish(None, **wish), name)
+    rollback.roll_back(name)
+
+    done = command(*again)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "It was rolled back: `make promote VERSION=2` alone promotes it again." in done.stdout
+    waiting = command("training.promote", name, "--if-any", "--prepared", prepared)
+    assert (waiting.returncode, waiting.stdout) == (0, f"No version of {name} waits to be promoted.\n")
+    assert aliases(client, name) == {"champion": "1"}
+    assert "promotion.rolled_back" in tags(client, name, "2")
+
+    promotion.promote(Wish("2", **wish), name)
+    assert aliases(client, name) == {"champion": "2"}
+    assert "promotion.rolled_back" not in tags(client, name, "2")
 
 
 def test_without_mlflow_the_stage_ends_well_and_says_so(prepared, evaluated):

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -326,6 +327,43 @@ def test_two_groups_are_enough_for_training_and_judging():
     assert sorted(splits.split(["a", "a"], [0, 1], (0.7, 0.12, 0.18), seed=1)) == ["test", "train"]
     with pytest.raises(DataError, match="all photos of a belong to one group"):
         splits.split(["a", "a"], [0, 0], (0.7, 0.12, 0.18), seed=1)
+
+
+def test_a_label_keeps_its_training_photos_when_another_label_gets_photos_to_be_judged_on():
+    names = ["a", *["b"] * 3, *["c"] * 3, "a", "b", "c", "c"]
+    numbers = [0, *[1] * 6, *[2] * 4]
+    placed = splits.split(names, numbers, (0.7, 0.12, 0.18), seed=1)
+    assert {name for name, split in zip(names, placed, strict=True) if split == "train"} == {"a", "b", "c"}
+    assert {name for name, split in zip(names, placed, strict=True) if split == "test"} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_however_groups_hang_together_every_label_has_training_photos(seed):
+    chance = random.Random(seed)
+    held = [
+        (label, group) for label in "abcde" for group in chance.sample(range(7), chance.choice([2, 2, 3]))
+    ]
+    photos = [photo for photo in held for _ in range(chance.choice([1, 2, 8]))]
+    names, numbers = zip(*photos, strict=True)
+    placed = splits.split(names, numbers, (0.7, 0.12, 0.18), seed=1)
+    assert {name for name, split in zip(names, placed, strict=True) if split == "train"} == {*"abcde"}
+
+
+def test_the_split_of_photos_that_could_be_learned_and_judged_before_stays_as_it_was():
+    chance = random.Random(40)  # whose split lacks two labels before it is filled
+    labels = [chance.sample("abcdef", chance.choice([1, 1, 2])) for _ in range(24)]
+    held = [(label, group) for group, some in enumerate(labels) for label in some]
+    photos = [photo for photo in held for _ in range(chance.choice([1, 2, 8, 30]))]
+    names, numbers = zip(*photos, strict=True)
+    placed = splits.split(names, numbers, (0.7, 0.12, 0.18), seed=1)
+    assert hashlib.sha256(" ".join(placed).encode()).hexdigest()[:16] == "cec71b16a69e8b6c"
+
+
+def test_of_groups_that_hang_together_too_closely_a_label_lacks_photos_to_be_judged_on():
+    names, numbers = ["a", "b", "b", "c", "c", "a"], [0, 0, 1, 1, 2, 2]
+    placed = splits.split(names, numbers, (0.7, 0.12, 0.18), seed=1)
+    assert {name for name, split in zip(names, placed, strict=True) if split == "train"} == {"a", "b", "c"}
+    assert len({name for name, split in zip(names, placed, strict=True) if split == "test"}) == 2
 
 
 def test_a_label_is_placed_by_the_taxonomy_or_else_by_its_photos(tmp_path):

@@ -198,6 +198,14 @@ def test_a_rollback_goes_to_the_newest_earlier_version_that_passed(client, model
     )
 
 
+def test_what_is_rolled_back_waits_for_no_promotion(client, model, promote):
+    name = model("good", "good")
+    assert promote(name, "2") == ()
+    client.set_registered_model_alias(name, "challenger", "2")
+    rollback.roll_back(name)
+    assert aliases(client, name) == {"champion": "1"}
+
+
 def test_a_rollback_skips_what_was_rolled_back_before(model, promote):
     name = model("good", "good", "good")
     promote(name, "2")

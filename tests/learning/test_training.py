@@ -1,6 +1,7 @@
 """The trained branch: it learns, forgets nothing, goes on after a kill, and repeats itself to the bit."""
 
 import hashlib
+import inspect
 import math
 import os
 import shutil
@@ -8,7 +9,9 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
+import grimp
 import numpy as np
 import pytest
 import torch
@@ -16,13 +19,18 @@ from mlflow import MlflowClient
 
 from imagineai_vision.branch import Branch
 from imagineai_vision.network import ShopNetwork
+from imagineai_vision.trunk import EfficientNetLite0
 from tests.learning.drawn import draw_folder
 from tests.platforms import until
 from training import manifest, prepare
 from training.branch import shop_labels
+from training.branch.feature_cache import CHANNELS, cached_features
+from training.branch.feature_code import code_sha256
+from training.branch.module import BranchTraining
 from training.branch.recipe import Recipe
 from training.branch.trained import load_trained
 from training.bundles.pretrained import pretrained
+from training.folders import allocated
 from training.photos.dataset import PlacedLabel, load_dataset
 from training.train import train
 
@@ -37,6 +45,7 @@ SMALL = Recipe(
     other_prior=0.05, threshold=0.02,
 )  # fmt: skip
 
+FEATURES = "training.branch.feature_cache"
 PATIENCE_S = 400
 
 
@@ -150,6 +159,35 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(whole, prepare
     assert weights(tmp_path / "train") == weights(whole)
 
 
+def test_after_a_change_of_its_code_a_training_that_had_ended_begins_anew(
+    unbroken, prepared, tmp_path, monkeypatch
+):
+    shutil.copytree(unbroken[0] / "work", tmp_path / "work")
+    step, epochs = BranchTraining.training_step, set()
+
+    def changed(self, batch, number):
+        epochs.add(self.current_epoch)
+        return 0.5 * step(self, batch, number)
+
+    monkeypatch.setattr(BranchTraining, "training_step", changed)
+    train(tmp_path / "train", prepared, tmp_path / "work", SMALL)
+    assert epochs == {0, 1, 2}
+    assert not any((tmp_path / "work").rglob("*.ckpt"))
+
+
+def test_a_change_of_any_code_that_features_come_out_of_asks_for_another_cache(tmp_path, monkeypatch):
+    imports = grimp.build_graph("training", "imagineai_vision")
+    modules = {FEATURES, *imports.find_upstream_modules(FEATURES)}
+    assert {"training.branch.augmentation", "imagineai_vision.jpeg"} <= modules
+    before = code_sha256()
+    for module in map(sys.modules.__getitem__, modules):
+        changed = tmp_path / Path(module.__file__).name
+        changed.write_text(f"{inspect.getsource(module)}\n# another\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__file__", str(changed))
+            assert code_sha256() != before, module
+
+
 def test_a_cache_cut_short_is_gone_on_with(unbroken, prepared, tmp_path):
     shutil.copytree(unbroken[0] / "work", tmp_path / "work")
     cache = next((tmp_path / "work" / "features").rglob("train.npy"))
@@ -163,6 +201,25 @@ def test_a_cache_cut_short_is_gone_on_with(unbroken, prepared, tmp_path):
     whole_again = np.frombuffer(expected[-stored.nbytes :], np.uint16).reshape(stored.shape).astype(np.int64)
     # Batches of other sizes round otherwise: a unit of bfloat16's last place.
     assert (np.abs(restored - whole_again) <= 1).mean() > 0.999
+
+
+def test_a_cache_whose_count_was_torn_is_begun_anew(prepared, tmp_path):
+    file = tmp_path / "train.npy"
+    allocated(file, np.uint16, (1, 2, 6, 6, CHANNELS))
+    file.with_suffix(".count").write_text("")
+    trunk = ShopNetwork([0], [0.0], trained_labels=[1], class_shares=[0.0]).eval().trunk
+    cache = cached_features(file, trunk, load_dataset(prepared).train.paths[:1], size=96, count=2, seed=1)
+    assert cache.any(axis=(2, 3, 4)).all()
+    assert file.with_suffix(".count").read_text() == "1"
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize("torn", ["", "1x", "\0\0", "\udcff"])
+def test_a_count_that_is_no_number_stops_no_training(tmp_path, torn):
+    file = tmp_path / "train.npy"
+    allocated(file, np.uint16, (0, 2, 6, 6, CHANNELS))
+    file.with_suffix(".count").write_bytes(os.fsencode(torn))
+    assert len(cached_features(file, EfficientNetLite0(), [], size=96, count=2, seed=1)) == 0
 
 
 def test_without_mlflow_a_sentence_says_so_and_the_training_goes_on(unbroken):

@@ -1,5 +1,6 @@
 """The launcher itself: killed, refused, interrupted, asked to end; nothing is left and nothing is lost."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,9 +8,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 
 import psutil
 
+from imagineai_local import logs, supervisor
+from imagineai_local.part import Part
 from tests import platforms
 from tests.system import contents
 
@@ -61,6 +65,53 @@ def test_guardian_and_launcher_killed_together_leave_no_process(home):
     guardian.kill()
 
     platforms.until(lambda: not platforms.processes_of(home), "the end of every process")
+
+
+def test_a_state_that_cannot_be_written_is_said_once_and_ends_nothing(home):
+    platforms.up(home, "--only", "postgres,redis")
+    log, state = home / "logs" / "launcher.log", home / "state.json"
+    state.unlink()
+    state.mkdir()  # as on a full disk, nothing can be written there
+    _kill(home, "redis")
+    platforms.until(lambda: "Redis: ready" in log.read_text(), "Redis is started again")
+    _kill(home, "redis")
+    platforms.until(lambda: log.read_text().count("Redis: ready") == 2, "Redis is started once more")
+    assert log.read_text().count(f"{state} cannot be written") == 1
+
+    state.rmdir()
+    _kill(home, "redis")
+    platforms.until(
+        lambda: state.exists() and platforms.parts(home)["redis"]["restarts"] == 3, "the state is written"
+    )
+
+    state.unlink()
+    state.mkdir()
+    platforms.down(home)
+    assert platforms.processes_of(home) == []
+    assert log.read_text().endswith("Everything is stopped.\n")
+    assert "Traceback" not in log.read_text()
+
+
+async def test_a_log_that_cannot_be_kept_short_is_said_once_and_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "_LOOK_AT_LOGS_EVERY_S", 0.01)
+    long, other = (_part(tmp_path, name) for name in ("long", "other"))
+    for part in (long, other):
+        part.log.touch()
+        os.truncate(part.log, logs.LARGEST_BYTES + 1)
+    old = long.log.with_name("long.log.1")
+    old.mkdir()  # as on a full disk, nothing can be written there
+    told, until = Told(), partial(asyncio.to_thread, platforms.until)
+    keeper = supervisor.Supervisor([long, other], told)
+    await until(lambda: other.log.stat().st_size == 0 and told.reasons, "the other log is cut")
+    os.truncate(other.log, logs.LARGEST_BYTES + 1)
+    await until(lambda: other.log.stat().st_size == 0, "it is cut again")
+    (reason,) = told.reasons
+    assert reason.startswith(f"{long.log} cannot be kept short (Is a directory)")
+
+    old.rmdir()
+    await until(lambda: long.log.stat().st_size == 0, "the log is cut")
+    await keeper.stop()
+    assert len(told.reasons) == 1
 
 
 def test_ctrl_c_in_the_foreground_stops_everything(home):
@@ -135,6 +186,37 @@ def test_damaged_secrets_are_never_replaced(home):
     assert done.returncode == 1
     assert "secrets.json" in done.stderr
     assert (home / "secrets.json").read_text() == "{"
+
+
+class Told:
+    """Who watches a supervisor, and what it was told of."""
+
+    def __init__(self):
+        self.reasons = []
+
+    def changed(self, kept):
+        pass
+
+    def trouble(self, reason):
+        self.reasons.append(reason)
+
+
+def _part(folder, name):
+    return Part(name, name, ("true",), {}, folder, folder / f"{name}.log")
+
+
+def _kill(home, part):
+    """Kill a part by its mark, whatever the state says."""
+    (process,) = [
+        process
+        for process in psutil.Process(_holder(home)).children()
+        if process.environ().get("IMAGINEAI_PART", "").endswith(f":{part}")
+    ]
+    process.kill()
+
+
+def _holder(home):
+    return int((home / "lock").read_text())
 
 
 def _launcher(home):

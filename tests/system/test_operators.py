@@ -18,6 +18,7 @@ from websockets.sync.server import serve
 
 from tests import platforms
 from tests.contract.wire import PASSWORD, a_user
+from tests.documents import ROOT
 
 NO_FILE = "/jupyter/static/lab/main.js"
 PLACES = {
@@ -70,6 +71,19 @@ def role(platform, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "imagineai_api.roles", *arguments],
         env={**platforms.clean_environment(), **platform.env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def verb(platform, email, **variables):
+    """Type `make admin` in a shell in which these variables are set."""
+    typed = {"IMAGINEAI_HOME": str(platform.home), **variables}
+    return subprocess.run(
+        ["make", "--old-file=.venv/ready", "admin", f"EMAIL={email}"],
+        cwd=ROOT,
+        env=platforms.clean_environment(**typed),
         capture_output=True,
         text=True,
         check=False,
@@ -218,6 +232,14 @@ def test_the_command_that_takes_the_role_away_ends_its_sessions(operator, admin,
     assert role(platform, admin.email.upper(), "admin").returncode == 0
     assert operator.http.get("/mlflow/health").status_code == 401
     assert operator.signs_in(admin).status_code == 303
+
+
+def test_the_verb_asks_the_platforms_database_unless_another_is_named(plain_user, platform):
+    email = plain_user.email
+    mlflow_elsewhere = verb(platform, email, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert mlflow_elsewhere.stdout == f"{email} has the role admin.\n", mlflow_elsewhere.stderr
+    nowhere = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
+    assert "cannot be reached" in verb(platform, email, DATABASE_URL=nowhere).stderr
 
 
 def test_a_disabled_account_is_cut_off_at_the_next_request(operator, admin, database):

@@ -1,4 +1,4 @@
-"""What the bench compares with: the same network answers there, and what is not installed is named."""
+"""What the bench compares with, and how: the same network answers there, what is not installed is named."""
 
 import subprocess
 import sys
@@ -12,6 +12,7 @@ from bench.peers.comparison import against
 from bench.peers.process import PYTHON, PeerError, absence, running
 from bench.peers.settings import BARE_FASTAPI, BENTOML, LITSERVE, PEERS, Setting
 from bench.pictures import jpegs
+from bench.report import p99
 from bench.serving_report import draw
 from imagineai_vision.engine import Engine
 
@@ -61,6 +62,11 @@ def test_peers_that_are_not_installed_are_named(nothing_installed):
 def test_a_peer_that_cannot_start_says_why(nothing_installed, picture):
     with pytest.raises(PeerError, match="No module named"), running(LITSERVE, "onnx", Setting(), picture):
         pass
+
+
+def test_a_percentile_of_few_values_is_not_beyond_them():
+    assert 9 < p99([1, 2, 10]) <= 10
+    assert p99(range(101)) == 99
 
 
 def test_the_service_is_held_against_the_best_server_by_its_share_of_the_raw_loop():

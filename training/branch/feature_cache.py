@@ -66,7 +66,7 @@ def cached_features(
         OSError: The disk is full.
     """
     counter = file.with_suffix(".count")
-    done = int(counter.read_text()) if file.exists() and counter.exists() else 0
+    done = _counted(counter) if file.exists() else 0
     if done == 0:
         side = -(-size // 16)
         allocated(file, np.uint16, (len(paths), count, side, side, CHANNELS))
@@ -85,13 +85,26 @@ def cached_features(
         done += photos
         if number % _BATCHES_A_MARK == 0 or done == len(paths):
             cache.flush()
-            counter.write_text(str(done))
+            _count(counter, done)
     return cache
 
 
 def as_features(cached: NDArray[np.uint16]) -> Tensor:
     """Return cached features of one or more views as bfloat16, channels first, shape (…, 112, h, w)."""
     return torch.from_numpy(np.array(cached)).view(torch.bfloat16).movedim(-1, -3)
+
+
+def _counted(counter: Path) -> int:
+    """Return how many photos are done; 0 where that is not written down, or not legibly."""
+    text = counter.read_bytes() if counter.exists() else b""
+    return int(text) if text.isdigit() else 0
+
+
+def _count(counter: Path, done: int) -> None:
+    """Write down how many photos are done, in one step: whoever is killed meanwhile leaves the old number."""
+    beside = counter.with_suffix(".counting")
+    beside.write_text(str(done))
+    beside.replace(counter)
 
 
 class Body(nn.Module):

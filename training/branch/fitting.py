@@ -6,7 +6,7 @@ import logging
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lightning
 import torch
@@ -15,13 +15,18 @@ from lightning.pytorch.callbacks.progress import TQDMProgressBar
 
 from imagineai_vision.network import ShopNetwork
 from training.branch.data import PhotoData
+from training.branch.feature_code import code_sha256
 from training.branch.module import BranchTraining
 from training.branch.recipe import Recipe
 from training.photos.dataset import Dataset
 
+_CHECKPOINTS: Final = "checkpoints"
+
 
 def fit(network: ShopNetwork, dataset: Dataset, recipe: Recipe, work: Path, log: Any) -> dict[str, float]:
     """Train the network's branch; where an earlier call was killed, go on from its last epoch.
+
+    Whoever has put the weights in safety calls ``forget``.
 
     Args:
         network: With a branch; it is left with the weights of the epoch whose validation loss is lowest.
@@ -38,7 +43,7 @@ def fit(network: ShopNetwork, dataset: Dataset, recipe: Recipe, work: Path, log:
     assert network.branch is not None  # noqa: S101  # callers build one
     network.branch.start_from(network.trunk)
     network.branch.fold()
-    checkpoints = work / "checkpoints" / recipe.key(dataset.sha256)
+    checkpoints = work / _CHECKPOINTS / recipe.key(dataset.sha256, code_sha256())
     _drop_others(checkpoints)
     data = _data(network, dataset, recipe, work)
     module = BranchTraining(
@@ -76,8 +81,18 @@ def fit(network: ShopNetwork, dataset: Dataset, recipe: Recipe, work: Path, log:
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
+def forget(work: Path) -> None:
+    """Remove the checkpoints of a training that has ended: after a change of its code it is to begin anew.
+
+    Args:
+        work: As ``fit`` got it.
+    """
+    # Where there are several devices, the process of another may be at it too.
+    shutil.rmtree(work / _CHECKPOINTS, ignore_errors=True)
+
+
 def _data(network: ShopNetwork, dataset: Dataset, recipe: Recipe, work: Path) -> PhotoData:
-    cache = work / "features" / recipe.cache_key(dataset.sha256)
+    cache = work / "features" / recipe.cache_key(dataset.sha256, code_sha256())
     _drop_others(cache)
     return PhotoData(
         dataset.train,
@@ -110,7 +125,7 @@ def _epochs(recipe: Recipe, photos: int) -> int:
 
 
 def _drop_others(folder: Path) -> None:
-    """Make the folder and remove those beside it: work for other data or parameters, which can be large."""
+    """Make the folder and remove those beside it: large work for other data, parameters or code."""
     folder.mkdir(parents=True, exist_ok=True)
     for other in folder.parent.iterdir():
         if other != folder:

@@ -68,14 +68,14 @@ class Recipe:
     threshold: float
     full: bool = False
 
-    def key(self, *data: str) -> str:
-        """Return what tells this training from others: a hash of all parameters and of the data's hashes."""
-        return _hash(asdict(self), data)
+    def key(self, *others: str) -> str:
+        """Return what tells this training from others: a hash of all parameters and of other hashes."""
+        return _hash(asdict(self), others)
 
-    def cache_key(self, *data: str) -> str:
-        """Return what tells the cache of features from others."""
-        return _hash({name: getattr(self, name) for name in _OF_THE_CACHE}, data)
+    def cache_key(self, *others: str) -> str:
+        """Return what tells the cache of features from others, in the same way."""
+        return _hash({name: getattr(self, name) for name in _OF_THE_CACHE}, others)
 
 
-def _hash(values: dict[str, object], data: tuple[str, ...]) -> str:
-    return hashlib.sha256(json.dumps([values, data], sort_keys=True).encode()).hexdigest()[:16]
+def _hash(values: dict[str, object], others: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps([values, others], sort_keys=True).encode()).hexdigest()[:16]

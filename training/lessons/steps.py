@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from training import evaluate, manifest, prepare, train
+from training.branch.fitting import forget
 from training.branch.recipe import Recipe
 from training.branch.trained import load_trained
 from training.defects import teaching
@@ -143,8 +143,8 @@ def trained(lesson: Lesson, recipe: Recipe) -> Path:
     folder = lesson.folder / "trained" / recipe.key(dataset.sha256)
     work = lesson.folder / "work"
     if not _is_trained(folder):
-        # From its checkpoints a training would go on at its end, and leave a run without a curve.
-        shutil.rmtree(work / "checkpoints", ignore_errors=True)
+        # Gone on with, one that was killed would leave a run with half a curve.
+        forget(work)
         train.train(folder, lesson.prepared, work, recipe)
     return folder
 

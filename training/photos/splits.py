@@ -13,6 +13,8 @@ from training.photos.sources import DataError, some
 SPLITS: Final = ("train", "validation", "test")
 _SWAPPED: Final = 40
 """How many of the largest groups are tried in each other's place."""
+_ROUNDS: Final = 10
+"""After which groups that hang together too closely are left; a label then has no photos to be judged on."""
 
 
 def grouped(count: int, keys: Iterable[tuple[int, Hashable]], pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -140,10 +142,40 @@ def _put(
 
 
 def _fill(contents: dict[int, Counter[str]], counts: dict[str, list[int]], places: dict[int, int]) -> None:
-    """Move a small group for each label that a split for training or for judging lacks."""
-    for place in (0, 2):
-        for label in [label for label, number in counts.items() if number[place] == 0]:
-            holders = [group for group, content in contents.items() if label in content]
-            spare = [group for group in holders if counts[label][places[group]] > contents[group][label]]
-            group = min(spare or holders, key=lambda one: (contents[one].total(), one))
-            _put(contents[group], counts, places, group, place)
+    """Give each label photos for training and judging; where not all can have both, training goes before."""
+    _supply(0, 0, contents, counts, places)
+    for _ in range(_ROUNDS):
+        _supply(2, 0, contents, counts, places)
+        if all(number[0] for number in counts.values()):
+            return
+        _supply(0, 2, contents, counts, places)
+
+
+def _supply(
+    place: int,
+    spared: int,
+    contents: dict[int, Counter[str]],
+    counts: dict[str, list[int]],
+    places: dict[int, int],
+) -> None:
+    """Move a small group for each label that a split lacks, where that can be one that no label misses.
+
+    Args:
+        place: Of the split that labels are to get photos in.
+        spared: Of the split out of which no label's last photos are taken while there is another way.
+        contents: Labels of each group.
+        counts: Photos of each label by split.
+        places: Of each group.
+    """
+
+    def is_missed(group: int) -> bool:
+        last = any(counts[label][spared] == number for label, number in contents[group].items())
+        return places[group] == spared != place and last
+
+    for label in [label for label, number in counts.items() if number[place] == 0]:
+        holders = [group for group, content in contents.items() if label in content]
+        spare = [group for group in holders if counts[label][places[group]] > contents[group][label]]
+        choices = [[group for group in groups if not is_missed(group)] for groups in (spare, holders)]
+        groups = next(filter(None, (*choices, spare, holders)))
+        group = min(groups, key=lambda one: (contents[one].total(), one))
+        _put(contents[group], counts, places, group, place)
