@@ -133,6 +133,25 @@ def test_a_page_moves_the_focus_to_its_heading_and_names_the_tab(at_home):
     assert at_home.page.title() == "Activity · ImagineAI"
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_page_that_could_not_be_loaded_says_so_and_can_be_tried_again(at_home, times):
+    page, asked = at_home.page, []
+
+    def refuse(route):
+        asked.append(route)
+        (route.abort if len(asked) <= times else route.continue_)()
+
+    at_home.goes_to("#/products")
+    page.route("**/console/pages/model.js", refuse)
+    page.evaluate("window.isTheSame = true")
+    page.get_by_role("link", name="Model").click()
+    expect(page.get_by_role("heading", name="That did not work")).to_be_focused()
+    page.get_by_text("This page could not be loaded.").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("heading", name="Model", exact=True).wait_for()
+    assert page.evaluate("Boolean(window.isTheSame)") == (times == 1), "loaded anew only where it has to be"
+
+
 def test_the_operators_page_is_shown_to_admins_alone(browser, platform, owner, operator):
     shown = {}
     with a_user(platform.url) as admin:

@@ -1,5 +1,6 @@
 """From photos that are dropped to what was found in them."""
 
+import contextlib
 import io
 import re
 
@@ -74,8 +75,63 @@ def test_a_photo_is_analysed_again_with_its_steps_live(at_home, owner):
     at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
     at_home.page.get_by_role("button", name="Analyse again").click()
     expect(at_home.page.locator(".steps [data-state=completed]")).to_have_count(5)
-    at_home.page.get_by_role("button", name="Analyse again").wait_for()
+    expect(at_home.page.get_by_role("button", name="Analyse again")).to_be_focused()
     assert owner.analysis(image_id)["updated_at"] > before
+
+
+def marked(operator, image_id, status):
+    """Write how far a photo's analysis is."""
+    done = operator.execute("UPDATE analyses SET status = %s WHERE product_image_id = %s", [status, image_id])
+    assert done.rowcount == 1
+
+
+@contextlib.contextmanager
+def ended_while_it_is_looked_at(page, operator, product_id, image_id):
+    """A photo whose page, opened within, reads that it is being analysed, and comes up when that is over."""
+    address, held = f"**/api/v1/products/{product_id}", []
+    marked(operator, image_id, "processing")
+    page.route(address, lambda route: held.append(route))
+    with page.expect_event("requestfinished", lambda one: one.url.endswith(f"/analysis/{image_id}")):
+        yield
+    marked(operator, image_id, "completed")
+    held.pop().continue_()
+    page.unroute(address)
+
+
+def test_an_analysis_that_ended_before_its_page_was_there_is_shown(at_home, owner, operator):
+    product_id = owner.product()["id"]
+    image_id = owner.analysed(product_id)["image_id"]
+    page = at_home.page
+    with ended_while_it_is_looked_at(page, operator, product_id, image_id):
+        page.goto(f"{at_home.url}/#/products/{product_id}/photos/{image_id}")
+    page.get_by_role("heading", name="What it could be").wait_for()
+
+
+def test_an_analysis_whose_end_was_told_before_its_page_was_there_is_shown(visitor, operator):
+    visitor.sign_up()
+    page = visitor.page
+    visitor.drops(jpegs(1))
+    page.get_by_role("button", name="Create product").click()
+    page.get_by_text(DONE).wait_for()
+    link = page.locator(".upload").get_by_role("link", name="Open")
+    product_id, image_id = re.findall(r"[0-9a-f-]{36}", link.get_attribute("href"))
+    with ended_while_it_is_looked_at(page, operator, product_id, image_id):
+        link.click()
+    page.get_by_role("heading", name="What it could be").wait_for()
+
+
+def test_leaving_a_photo_while_its_findings_are_read_is_no_error(at_home, owner):
+    product_id = owner.product()["id"]
+    image_id = owner.analysed(product_id)["image_id"]
+    page, held = at_home.page, []
+    at_home.goes_to(f"#/products/{product_id}/photos/{image_id}")
+    page.route(f"**/api/v1/analysis/{image_id}", lambda route: held.append(route))
+    with page.expect_request(f"**/api/v1/analysis/{image_id}"):
+        page.get_by_role("button", name="Analyse again").click()
+    with page.expect_event("requestfailed", lambda one: one.url.endswith(f"/analysis/{image_id}")):
+        page.get_by_role("link", name="Model").click()
+    page.get_by_role("heading", name="Model", exact=True).wait_for()
+    assert at_home.faults == []
 
 
 def test_the_description_can_be_copied(at_home, damaged, owner):

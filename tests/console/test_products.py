@@ -101,6 +101,72 @@ def test_several_photos_become_a_product_each(visitor):
     assert sorted(cards(visitor).locator("strong").all_inner_texts()) == ["Mug blue", "Mug red"]
 
 
+def test_leaving_the_dialog_makes_no_more_products_and_sends_no_more_photos(visitor):
+    visitor.sign_up()
+    page, asked, sent = visitor.page, [], []
+    page.on("request", lambda one: sent.append(one.url) if one.url.endswith("/uploads/direct") else None)
+    page.route("**/api/v1/products", lambda route: asked.append(route))
+    visitor.drops([(f"mug_{name}.jpg", "image/jpeg", small_photo()) for name in ("red", "blue", "green")])
+    page.get_by_label("One product for each photo").check()
+    with page.expect_request("**/api/v1/products"):
+        page.get_by_role("button", name="Create product").click()
+    with page.expect_request("**/api/v1/products"):
+        asked[0].continue_()
+    with page.expect_event("requestfailed", lambda one: one.url.endswith("/products")):
+        page.keyboard.press("Escape")
+    page.get_by_text("1 product", exact=True).wait_for()
+    expect(cards(visitor)).to_have_text([re.compile("Mug red")])
+    page.get_by_text("1 photo: all done").wait_for()
+    assert (len(asked), len(sent)) == (2, 1)
+
+
+@pytest.mark.parametrize(("opens", "does"), [("Edit", "Save"), ("Delete the product", "Delete")])
+def test_leaving_a_dialog_takes_back_what_it_still_asks_for(at_home, owner, opens, does):
+    product_id = owner.product(title="To be kept")["id"]
+    page, address = at_home.page, f"**/api/v1/products/{product_id}"
+    at_home.goes_to(f"#/products/{product_id}", "To be kept")
+    page.get_by_role("button", name=opens).click()
+    page.route(address, lambda route: None)
+    with page.expect_request(address):
+        page.get_by_role("button", name=does, exact=True).click()
+    with page.expect_event("requestfailed", lambda one: one.url.endswith(product_id)):
+        page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name=opens)).to_be_focused()
+
+
+def test_leaving_the_page_while_it_looks_for_what_was_changed_is_no_error(visitor):
+    visitor.sign_up()
+    page, uploads, lists = visitor.page, [], []
+    page.route("**/uploads/direct", lambda route: uploads.append(route))
+    visitor.drops([(f"mug_{name}.jpg", "image/jpeg", small_photo()) for name in ("red", "blue")])
+    page.get_by_label("One product for each photo").check()
+    page.get_by_role("button", name="Create product").click()
+    page.get_by_text("2 products", exact=True).wait_for()
+    page.route("**/api/v1/products?*", lambda route: lists.append(route))
+    with page.expect_request("**/api/v1/products?*"):
+        uploads.pop().continue_()
+    with page.expect_event("requestfailed", lambda one: "/api/v1/products?" in one.url):
+        page.get_by_role("link", name="Model").click()
+    page.get_by_role("heading", name="Model", exact=True).wait_for()
+    assert visitor.faults == []
+
+
+def test_the_focus_comes_back_from_a_dialog_and_after_saving_goes_to_the_heading(at_home, owner):
+    product_id = owner.product(title="Before")["id"]
+    page = at_home.page
+    at_home.goes_to(f"#/products/{product_id}", "Before")
+    edit = page.get_by_role("button", name="Edit")
+    edit.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    expect(edit).to_be_focused()
+    edit.press("Enter")
+    page.get_by_label("Title").fill("After")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="After", exact=True)).to_be_focused()
+
+
 def test_a_product_is_edited_and_deleted(at_home, owner):
     product_id = owner.product(title="To be changed")["id"]
     page = at_home.page

@@ -9,16 +9,21 @@ from tests.contract.wire import PASSWORD
 SESSION = "imagineai.session"
 
 
-def stored(visitor):
-    return json.loads(visitor.page.evaluate(f"sessionStorage.getItem('{SESSION}')"))
+def stored(page):
+    return json.loads(page.evaluate(f"sessionStorage.getItem('{SESSION}')"))
 
 
-def spoil(visitor, *names):
+def spoil(page, *names):
     """Make tokens worthless, as time does."""
-    spoilt = stored(visitor) | dict.fromkeys(names, "spoilt")
-    visitor.page.evaluate(
-        "([key, value]) => sessionStorage.setItem(key, value)", [SESSION, json.dumps(spoilt)]
-    )
+    spoilt = stored(page) | dict.fromkeys(names, "spoilt")
+    page.evaluate("([key, value]) => sessionStorage.setItem(key, value)", [SESSION, json.dumps(spoilt)])
+
+
+def needs_a_new_token(page):
+    """Look at another page with an access token that has expired."""
+    spoil(page, "access_token")
+    page.get_by_role("link", name="Dashboard").click()
+    page.get_by_text("No numbers yet").wait_for()
 
 
 def test_a_new_visitor_signs_up_and_is_told_what_to_do_first(visitor):
@@ -39,18 +44,35 @@ def test_a_wrong_password_is_refused_in_the_services_sentence(visitor, owner):
 
 def test_a_session_whose_access_token_has_expired_is_refreshed_unseen(visitor):
     visitor.sign_up()
-    before = stored(visitor)
-    spoil(visitor, "access_token")
-    visitor.page.get_by_role("link", name="Dashboard").click()
-    visitor.page.get_by_text("No numbers yet").wait_for()
-    after = stored(visitor)
+    before = stored(visitor.page)
+    needs_a_new_token(visitor.page)
+    after = stored(visitor.page)
     assert after["access_token"] not in {"spoilt", before["access_token"]}
     assert after["refresh_token"] != before["refresh_token"]
 
 
+def test_a_duplicated_tab_comes_back_from_another_site_to_the_tokens_its_twin_got_meanwhile(visitor):
+    visitor.sign_up()
+    page = visitor.page
+    with page.expect_popup() as opened:
+        page.evaluate("open(location.href)")  # with a copy of its session, as a duplicate has it
+    twin = opened.value
+    twin.get_by_role("heading", name="Products").wait_for()
+    spoil(page, "access_token")
+    page.goto("about:blank")
+    needs_a_new_token(twin)
+    twin.reload()
+    twin.get_by_text("No numbers yet").wait_for()
+    page.go_back()
+    page.get_by_role("heading", name="Drop photos here").wait_for()
+    assert stored(page) == stored(twin)
+    needs_a_new_token(page)
+    assert stored(page) == stored(twin)
+
+
 def test_a_session_that_is_over_asks_to_sign_in_and_goes_on_where_it_was(visitor):
     email = visitor.sign_up()
-    spoil(visitor, "access_token", "refresh_token")
+    spoil(visitor.page, "access_token", "refresh_token")
     visitor.page.get_by_role("link", name="Model").click()
     visitor.page.get_by_text("Your session has ended.").wait_for()
     visitor.page.get_by_label("Email").fill(email)
@@ -61,7 +83,7 @@ def test_a_session_that_is_over_asks_to_sign_in_and_goes_on_where_it_was(visitor
 
 def test_signing_out_forgets_the_tokens_and_ends_the_session_at_the_service(visitor, owner):
     visitor.sign_up()
-    body = {"refresh_token": stored(visitor)["refresh_token"]}
+    body = {"refresh_token": stored(visitor.page)["refresh_token"]}
     with visitor.page.expect_response("**/api/v1/auth/logout") as answer:
         visitor.page.get_by_role("button", name="Sign out").click()
     visitor.page.get_by_role("heading", name="Sign in").wait_for()

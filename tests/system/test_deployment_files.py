@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from imagineai_api.__main__ import GRACE_S
 from imagineai_api.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,20 @@ def test_the_image_has_what_the_commands_import():
     for name in copied:
         assert (ROOT / name / "__init__.py").is_file()
         assert f"!{name}\n" in let_in
+
+
+def test_prefects_server_is_the_one_that_makes_the_runs_of_schedules():
+    service = COMPOSE["services"]["prefect"]
+    assert service["command"][:5] == [
+        "python", "-m", "uvicorn", "--factory", "imagineai_local.prefect_server:create_app",
+    ]  # fmt: skip
+    assert service["environment"]["PREFECT__SERVER_FINAL"] == "1"
+
+
+def test_the_api_has_the_time_to_end_its_requests():
+    api = COMPOSE["services"]["api"]["stop_grace_period"]
+    pod = dict(pods())["imagineai-api"]
+    assert min(int(api.removesuffix("s")), pod["terminationGracePeriodSeconds"]) > GRACE_S
 
 
 def test_no_pod_has_more_rights_than_it_needs():

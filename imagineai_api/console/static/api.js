@@ -158,6 +158,7 @@ async function content(answer) {
 /** Exchange the refresh token, once for all who ask at the same time, in this tab and its duplicates. */
 function refresh(stale) {
   return alone(async () => {
+    if (session.read()?.access_token === stale) await session.catchUp();
     const pair = session.read();
     if (!pair || pair.access_token !== stale) return;
     const answer = await ask("POST", "/auth/refresh", { json: { refresh_token: pair.refresh_token } });

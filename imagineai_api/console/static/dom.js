@@ -21,6 +21,12 @@ export function fill(element, ...children) {
 /** Words for screen readers alone. */
 export const hidden = (words) => h("span", { class: "unseen" }, words);
 
+/** Move the focus to a heading, where no Tab leads. */
+export function focusOn(heading) {
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 function filled(element, properties, children) {
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === null || value === undefined || value === false) continue;

@@ -1,6 +1,6 @@
 // Which page an address shows. Addresses live behind #, so that every path but / stays what the API says it is.
 
-import { fill, h } from "./dom.js";
+import { fill, focusOn, h } from "./dom.js";
 import * as session from "./session.js";
 
 const ID = "([0-9a-f-]{36})";
@@ -18,6 +18,7 @@ const PAGES = [
   ["model", () => import("./pages/model.js"), "show"],
 ];
 const HOME = "#/products";
+const NOT_LOADED = "This page could not be loaded. Check the connection, then try again.";
 
 let leaving = new AbortController();
 let wanted = "";
@@ -66,14 +67,16 @@ async function render(frame) {
   leaving = new AbortController();
   const { signal } = leaving;
   const main = frame(path.split("/")[0], Boolean(isOpen));
-  const page = await load();
   let y = 0;
-  if (signal.aborted) return;
+  // Some browsers remember that a module could not be fetched until the document is loaded anew.
+  const again = () => load().then(() => render(frame), () => location.reload());
   try {
+    const page = await load().catch((error) => { throw new Error(NOT_LOADED, { cause: error }); });
+    if (signal.aborted) return;
     y = await page[name]({ main, ids: match.slice(1), query: new URLSearchParams(query), signal });
   } catch (error) {
     if (signal.aborted) return;
-    fill(main, problem(error, () => render(frame)));
+    fill(main, problem(error, again));
   }
   if (signal.aborted) return;
   const title = main.querySelector("h1");
@@ -84,8 +87,7 @@ async function render(frame) {
 function arrive(title, y) {
   scrollTo(0, y);
   if (!title || document.activeElement?.matches("input, textarea, [autofocus]")) return;
-  title.tabIndex = -1;
-  title.focus({ preventScroll: true });
+  focusOn(title);
 }
 
 function problem(error, again) {

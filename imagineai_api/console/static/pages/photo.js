@@ -10,7 +10,7 @@ import { icon } from "../parts/icons.js";
 import { cancelButton } from "../parts/jobpanel.js";
 import { failure, pairs, panel } from "../parts/panel.js";
 import { stepList } from "../parts/steps.js";
-import { action } from "../parts/toast.js";
+import { action, complain } from "../parts/toast.js";
 import { viewer } from "../parts/viewer.js";
 import { COLORS, date, duration, percent, plain, title } from "../words.js";
 import { follow, hasEnded, jobOfImage, onChange, resume, stepsOf } from "../work.js";
@@ -20,9 +20,8 @@ const SURE = 0.6;
 const TRY_AGAIN = "“Analyse again” tries once more. Where the picture itself is the trouble, upload another one.";
 
 export async function show({ main, ids: [productId, imageId], signal }) {
-  const [product, first] = await Promise.all([
-    get(`/products/${productId}`, {}, { signal }), get(`/analysis/${imageId}`, {}, { signal }),
-  ]);
+  const read = () => get(`/analysis/${imageId}`, {}, { signal });
+  const [product, first] = await Promise.all([get(`/products/${productId}`, {}, { signal }), read()]);
   const image = product.images.find((one) => one.id === imageId);
   if (!image) throw new Refusal(404, "There is no such photo in this product.");
   const view = viewer(image);
@@ -59,10 +58,10 @@ export async function show({ main, ids: [productId, imageId], signal }) {
     showJob(follow(job_id, { productId, imageIds: [imageId] }));
   }) }, icon("again"), "Analyse again");
 
-  onChange(async ({ job }) => {
+  onChange(({ job }) => {
     if (!job?.steps.has(imageId)) return;
     showJob(job);
-    if (hasEnded(job)) display(await get(`/analysis/${imageId}`, {}, { signal }));
+    if (hasEnded(job)) read().then(display).catch(complain);
   }, signal);
 
   display(first);
@@ -70,8 +69,12 @@ export async function show({ main, ids: [productId, imageId], signal }) {
   fill(buttons, againButton());
   const known = jobOfImage(imageId);
   if (["pending", "processing"].includes(first.status)) {
-    if (known) showJob(follow(known, { productId, imageIds: [imageId] }));
-    else await resume(productId, signal); // their events name this image
+    const job = known && follow(known, { productId, imageIds: [imageId] });
+    if (job) showJob(job);
+    if (!job || hasEnded(job)) {
+      await resume(productId, signal); // their events name this image
+      display(await read()); // as its job may have ended before anybody here heard of it
+    }
   }
   fill(main,
     back(`#/products/${productId}`, product.title),

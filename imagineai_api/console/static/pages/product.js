@@ -191,7 +191,7 @@ async function edit(product, load) {
       field("Description", h("textarea", { name: "description", rows: 5 }, product.description ?? "")),
     ],
     button: "Save",
-    submit: (form) => patch(`/products/${product.id}`, changed(product, Object.fromEntries(form))),
+    submit: (form, signal) => patch(`/products/${product.id}`, changed(product, Object.fromEntries(form)), { signal }),
   });
   if (saved) await load();
 }
@@ -207,8 +207,8 @@ async function erase(product) {
   const done = await ask("Delete this product?", {
     fields: [h("p", {}, `“${product.title}”, its ${photos} and all that was found in them will be gone for good.`)],
     button: "Delete", danger: true,
-    submit: async () => {
-      await remove(`/products/${product.id}`);
+    submit: async (_, signal) => {
+      await remove(`/products/${product.id}`, { signal });
       return true;
     },
   });

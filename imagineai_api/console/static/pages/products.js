@@ -75,11 +75,13 @@ export async function show({ main, query, signal }) {
   onChange(({ upload: sent, job }) => {
     if (!sent?.imageId && !(job && hasEnded(job))) return;
     clearTimeout(gathering);
-    gathering = setTimeout(async () => {
-      const { items } = await get("/products", { ...filters, page_size: PAGE_SIZE }, { signal });
-      for (const item of items) grid.querySelector(`[data-product="${item.id}"]`)?.replaceWith(card(item));
-    }, GATHER_MS);
+    gathering = setTimeout(() => renew().catch(complain), GATHER_MS);
   }, signal);
+
+  async function renew() {
+    const { items } = await get("/products", { ...filters, page_size: PAGE_SIZE }, { signal });
+    for (const item of items) grid.querySelector(`[data-product="${item.id}"]`)?.replaceWith(card(item));
+  }
 
   // Whoever comes back finds the list as it was left.
   const back = left.address === address(filters) ? left : { count: 0, y: 0 };
@@ -181,29 +183,36 @@ async function newProduct(files) {
   }, "button quiet");
   const words = CATEGORIES.map((word) => [word, title(word)]);
   const category = choice("category", [["", "As found in the photos"], ...words], "");
-  const made = await ask("New product", {
+  const made = [];
+  const only = await ask("New product", {
     fields: [field("Title", name), field("Category", category),
       field("Description", h("textarea", { name: "description", rows: 3 }), "Optional; the search finds its words"),
       h("div", { class: "row" }, choose, chosen), each],
     button: "Create product",
-    submit: (form) => create(form, photos),
+    submit: (form, signal) => create(form, photos, made, signal),
   });
-  if (made === "many") dispatchEvent(new HashChangeEvent("hashchange"));
-  else if (made) go(`#/products/${made}`);
+  if (only) go(`#/products/${only}`);
+  else if (made.length) dispatchEvent(new HashChangeEvent("hashchange")); // also those made before it was left
 }
 
-async function create(form, photos) {
+/** Make one product and give its id, or one for each photo; `made` takes the ids. */
+async function create(form, photos, made, signal) {
   const about = { category: form.get("category") || null, description: form.get("description").trim() || null };
+  async function makeFor(files, called) {
+    const product = await post("/products", { title: called, ...about }, { signal });
+    signal.throwIfAborted();
+    made.push(product.id);
+    upload(product.id, files);
+  }
   if (!form.get("each")) {
-    const product = await post("/products", { title: form.get("title"), ...about });
-    upload(product.id, photos);
-    return product.id;
+    await makeFor(photos, form.get("title"));
+    return made.at(-1);
   }
   while (photos.length) { // what was made is not made again by a second press
-    const product = await post("/products", { title: nameOf(photos[0]), ...about });
-    upload(product.id, [photos.shift()]);
+    await makeFor([photos[0]], nameOf(photos[0]));
+    photos.shift();
   }
-  return "many";
+  return null;
 }
 
 const nameOf = (file) => {

@@ -4,13 +4,14 @@ import { h } from "../dom.js";
 import { icon } from "./icons.js";
 
 /**
- * Ask for something in a dialog. `submit(form data)` runs at the button; what it throws is shown and the dialog stays.
- * Gives what submit gave, null where the dialog was left.
+ * Ask for something in a dialog. `submit(form data, signal)` runs at the button; what it throws is shown and the dialog
+ * stays. The signal aborts where the dialog is left. Gives what submit gave, null where the dialog was left.
  */
 export function ask(title, { fields = [], button, danger = false, submit }) {
   const problem = h("p", { class: "problem", role: "alert" });
   const doing = h("button", { class: danger ? "button danger" : "button", type: "submit" }, button);
   const leave = () => dialog.close();
+  const left = new AbortController();
   let outcome = null;
   const form = h("form", { class: "form" }, fields, problem, h("div", { class: "row end" },
     h("button", { class: "button quiet", type: "button", click: leave }, "Cancel"), doing));
@@ -22,7 +23,7 @@ export function ask(title, { fields = [], button, danger = false, submit }) {
     event.preventDefault();
     doing.disabled = true;
     try {
-      outcome = await submit(new FormData(form));
+      outcome = await submit(new FormData(form), left.signal);
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;
@@ -32,6 +33,7 @@ export function ask(title, { fields = [], button, danger = false, submit }) {
   });
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
+      left.abort();
       dialog.remove();
       resolve(outcome);
     });

@@ -15,7 +15,8 @@ export function exportAll() {
     fields: [field("What", choice("table", TABLES, "products"), "Everything you have, a row for each"),
       field("As", choice("format", FORMATS, "csv"))],
     button: "Download",
-    submit: async (form) => save(await file(`/exports/${form.get("table")}`, { format: form.get("format") })),
+    submit: async (form, signal) =>
+      save(await file(`/exports/${form.get("table")}`, { format: form.get("format") }, { signal })),
   });
 }
 

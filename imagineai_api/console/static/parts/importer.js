@@ -16,7 +16,6 @@ export const isImportable = (file) => /\.(csv|zip)$/i.test(file.name);
 
 /** Ask for a file, one may be given with something to say of it; leads to its import once that is started. */
 export async function importFile(given = null, note = "") {
-  const stop = new AbortController();
   const bytes = h("progress", { class: "bytes", max: 1, value: 0, "aria-label": "Sending", hidden: true });
   const said = h("p", { class: "hint", role: "status" }, note);
   const input = h("input", { type: "file", name: "file", accept: TYPES, required: true, autofocus: true });
@@ -30,9 +29,8 @@ export async function importFile(given = null, note = "") {
   const made = await ask("Import products", {
     fields: [field("File", input, WHAT), bytes, said, h("p", {}, earlier)],
     button: "Import",
-    submit: (form) => sendAndStart(form.get("file"), { signal: stop.signal, progress }),
+    submit: (form, signal) => sendAndStart(form.get("file"), { signal, progress }),
   });
-  stop.abort();
   if (made) go(`#/activity/imports/${made}`);
 }
 
@@ -40,7 +38,7 @@ async function sendAndStart(file, options) {
   const made = await post("/imports", { filename: file.name, file_size_bytes: file.size });
   try {
     await put(made.upload_url, file, made.content_type, options);
-    await post(`/imports/${made.id}/start`);
+    await post(`/imports/${made.id}/start`, undefined, { signal: options.signal });
   } catch (error) {
     // Another try is another import. Where this one cannot be told so, it lapses by itself.
     await post(`/imports/${made.id}/cancel`).catch(() => {});
