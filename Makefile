@@ -12,10 +12,11 @@ export IMAGINEAI_PEERS_PYTHON ?= $(wildcard $(CURDIR)/$(PEERS)/bin/python)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export IMAGINEAI_HOME ?= $(CURDIR)/.imagineai
-# The running platform's variables, for what needs the one that is named; where that is set it goes before.
-with_env = if test -z "$$$(1)" -a -f "$$IMAGINEAI_HOME/env"; then set -a; . "$$IMAGINEAI_HOME/env"; set +a; fi;
-WITH_MLFLOW := $(call with_env,MLFLOW_TRACKING_URI)
-WITH_DATABASE := $(call with_env,DATABASE_URL)
+# The running platform's variables, for what talks to MLflow; a MLFLOW_TRACKING_URI that is set goes before all of them.
+ENV := set -a; . "$$IMAGINEAI_HOME/env"; set +a
+WITH_MLFLOW := if test -z "$$MLFLOW_TRACKING_URI" -a -f "$$IMAGINEAI_HOME/env"; then $(ENV); fi;
+# For what talks to the database; a DATABASE_URL that is set goes before the platform's.
+WITH_DATABASE := own="$$DATABASE_URL"; if test -f "$$IMAGINEAI_HOME/env"; then $(ENV); fi; export DATABASE_URL="$${own:-$$DATABASE_URL}";
 
 .DEFAULT_GOAL := help
 .PHONY: help env models up down admin status backup restore demo train promote rollback test peers bench fuzz soak check format openapi docs clean

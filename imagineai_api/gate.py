@@ -1,6 +1,7 @@
 """What every request passes before its body is read: token, rate limit, length; then strict JSON."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -60,9 +61,12 @@ class GatedRequest(Request):
         """Parse the body."""
         body = await self.body()
         try:
-            return from_json(body, allow_inf_nan=False)
+            content = from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise BadRequest from error
+        if not _is_finite(content):
+            raise BadRequest
+        return content
 
     async def unless_gone(self, call: Coroutine[Any, Any, Answer]) -> Answer | None:
         """Give what a call answers; None where the client closes its connection first: the call is cancelled.
@@ -76,6 +80,20 @@ class GatedRequest(Request):
         declared = self.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > self.max_bytes:
             raise TooLarge(f"The body is over {self.max_bytes:,} bytes.")
+
+
+def _is_finite(content: Any) -> bool:
+    """Whether no number of parsed JSON is too large to be one, as 1e999 is."""
+    rest = [content]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict):
+            rest.extend(each.values())
+        elif isinstance(each, list):
+            rest.extend(each)
+        elif isinstance(each, float) and not math.isfinite(each):
+            return False
+    return True
 
 
 def gate(tier: Tier, *, signed_in: bool = True, upload: bool = False) -> type[APIRoute]:

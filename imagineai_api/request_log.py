@@ -85,7 +85,7 @@ class RequestLog:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", this_id.encode())]
             await send(message)

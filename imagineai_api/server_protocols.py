@@ -4,13 +4,17 @@ import asyncio
 import json
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidHandshake, SecurityError
+from websockets.http11 import Request
 
 HEAD_S = 10.0
 """How long a client may take for the head of a request."""
 HEAD_BYTES = 64 * 1024
+NO_HANDSHAKE = "The request is no handshake of a WebSocket."
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -66,25 +70,44 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Refuses a handshake whose address or headers are too long, which uvicorn leaves without an answer."""
+    """Refuses what is no handshake in the one error form; uvicorn does so in plain text, or not at all."""
 
     def data_received(self, data: bytes) -> None:
         """Take what came; nothing is parsed after a handshake that could not be read."""
         super().data_received(data)
-        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+        problem = self.conn.handshake_exc
+        if problem is None or self.handshake_initiated:
+            return
+        if isinstance(problem, SecurityError):
             _refuse(
                 self.transport,
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The address or a header of the handshake is too long.",
             )
+        else:
+            _refuse(self.transport, HTTPStatus.BAD_REQUEST, NO_HANDSHAKE)
+
+    def handle_connect(self, event: Request) -> None:
+        """Take a handshake."""
+        try:
+            self.conn.process_request(event)
+        except InvalidHandshake:
+            self.handshake_initiated = self.handshake_complete = self.close_sent = True
+            _refuse(self.transport, HTTPStatus.BAD_REQUEST, NO_HANDSHAKE)
+        else:
+            super().handle_connect(event)
 
 
 def _refuse(transport: asyncio.Transport, status: HTTPStatus, sentence: str) -> None:
     body = json.dumps({"detail": sentence})
-    transport.write(
-        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
-    )
+    headers = {
+        "content-type": "application/json",
+        "content-length": len(body),
+        "x-request-id": uuid4().hex,
+        "connection": "close",
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    transport.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}\r\n{body}".encode())
     transport.close()
 
 

@@ -14,8 +14,8 @@ UNSEEN = """
 set -euo pipefail
 imagineai() {
   case $1 in
-    register | login) python -m imagineai_client "$@" --password-stdin <<< "$PASSWORD" ;;
-    *) python -m imagineai_client "$@" ;;
+    register | login) command imagineai "$@" --password-stdin <<< "$PASSWORD" ;;
+    *) command imagineai "$@" ;;
   esac
 }
 make() { command make --old-file=.venv/ready --old-file=models "$@"; }

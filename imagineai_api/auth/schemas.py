@@ -1,9 +1,11 @@
 """Accounts and tokens as JSON."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr, Field
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, validate_email
+from pydantic_core import PydanticCustomError
 
 from imagineai_api.documentation.examples import CREATED_AT, USER_ID, shown
 from imagineai_api.texts import Name, Storable
@@ -29,12 +31,20 @@ class RegisterRequest(BaseModel):
     full_name: Name
 
 
+def _as_registered(email: str) -> str:
+    """Give an email in the form that registration keeps; what is none is no account's either."""
+    try:
+        return validate_email(email)[1]
+    except PydanticCustomError:
+        return email
+
+
 class LoginRequest(BaseModel):
     """An account's email and password."""
 
     model_config = shown(LOGIN)
 
-    email: Storable = Field(max_length=254)
+    email: Annotated[Storable, AfterValidator(_as_registered)] = Field(max_length=254)
     password: str = Field(max_length=1024)
 
 

@@ -88,10 +88,10 @@ def found(number: int, path: str) -> Row:
         return _refused(number, {"image": path}, str(error))
     whole = PurePosixPath(path)
     in_folder = len(whole.parts) > 1
-    title = (whole.parent.name if in_folder else whole.stem)[:SHOWN_CHARACTERS]
+    title = (whole.parent.name if in_folder else whole.stem).strip() or whole.name.strip()
     product_key = f"path:{whole.parent if in_folder else whole}"
     reason = None if path.lower().endswith(SUFFIXES) else NO_PICTURES_NAME
-    return Row(number, title, path, product_key, path, reason=reason)
+    return Row(number, title[:SHOWN_CHARACTERS], path, product_key, path, reason=reason)
 
 
 def plain_path(path: str) -> str:

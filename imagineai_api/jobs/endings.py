@@ -87,7 +87,13 @@ async def last_event(connection: AsyncConnection, job_id: UUID) -> Event | None:
 
 
 async def return_products(connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
-    """Give products back the status they had, unless something is still on its way for them."""
+    """Give products back the status they had, unless something is still on its way for them.
+
+    They are held first, and looked at afterwards: of two jobs that end at once, the second sees the first
+    ended, and a job that is just being started is seen.
+    """
+    held = select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id)
+    await connection.execute(held.with_for_update(key_share=True))
     on_their_way = exists().where(Job.product_id == Product.id, Job.status.in_(OPEN))
     await connection.execute(
         update(Product)

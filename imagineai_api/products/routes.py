@@ -40,7 +40,7 @@ router = APIRouter(prefix="/products", tags=["Products"], route_class=gate(Tier.
 async def list_products(
     user: SignedIn,
     direct: Direct,
-    category: Annotated[Storable | None, Query(max_length=100)] = None,
+    category: Storable | None = None,
     status: ProductStatus | None = None,
     search: Annotated[Storable | None, Query(max_length=1000)] = None,
     page: Page = 1,

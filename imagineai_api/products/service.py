@@ -5,7 +5,18 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -104,7 +115,8 @@ async def change(connection: AsyncConnection, user_id: UUID, product_id: UUID, f
     values = dict(fields)
     if "category" in fields:
         values["category_is_users"] = fields["category"] is not None
-        values["subcategory"] = None
+        same = Product.category.is_not_distinct_from(fields["category"])
+        values["subcategory"] = case((same, Product.subcategory), else_=None)
     if values:
         await connection.execute(
             update(Product)

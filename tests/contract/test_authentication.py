@@ -89,6 +89,14 @@ def test_a_shorter_or_longer_password_is_refused(anonymous, length):
     assert register(anonymous, password="p" * length).status_code == 422
 
 
+@pytest.mark.parametrize("written", [" {} ", "Jane Doe <{}>"])
+def test_who_registers_logs_in_by_the_very_same_words(anonymous, written):
+    email = f"{uuid.uuid4().hex}@example.com"
+    assert register(anonymous, email=written.format(email)).json()["email"] == email
+    for again in (written.format(email), email):
+        assert login(anonymous, again).status_code == 200
+
+
 @pytest.mark.parametrize(
     "email", ["", "jane", "jane@", "@example.com", "a b@example.com", "jane@example", None, 7]
 )

@@ -99,6 +99,7 @@ BROKEN = {
     "a hundred thousand objects": b'{"a":' * 100_000,
     "NaN": b'{"title": NaN}',
     "Infinity": b'{"title": -Infinity}',
+    "a number past every float, deep in what nobody reads": b'{"title": "Mug", "more": [{"weight": -1e999}]}',
     "a number of ten thousand digits": b'{"title": ' + b"9" * 10_000 + b"}",
 }
 ODD_TEXTS = {

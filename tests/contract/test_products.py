@@ -83,6 +83,17 @@ def test_an_empty_or_longer_category_is_refused(user, category):
     assert create(user, title="Any", category=category).status_code == 422
 
 
+def test_the_same_category_again_leaves_the_subcategory(user):
+    product_id = user.product()["id"]
+    user.analysed(product_id)
+    found = get(user, product_id)
+    assert found["subcategory"] is not None
+    same = user.http.patch(f"/products/{product_id}", json={"category": found["category"]}).json()
+    assert (same["category"], same["subcategory"]) == (found["category"], found["subcategory"])
+    other = user.http.patch(f"/products/{product_id}", json={"category": "garden gnomes"}).json()
+    assert (other["category"], other["subcategory"]) == ("garden gnomes", None)
+
+
 NOT_FOR_USERS = {
     "id": UNKNOWN,
     "user_id": UNKNOWN,

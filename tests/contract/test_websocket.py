@@ -208,6 +208,27 @@ def test_a_handshake_at_an_unknown_path_is_answered_404_in_the_one_form(user, pa
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/json"
     assert list(json.loads(answer.body)) == ["detail"]
+    assert (len(answer.headers["X-Request-ID"]), answer.headers["X-Content-Type-Options"]) == (32, "nosniff")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/ws/processing/any", {}),
+        (
+            "GET",
+            "/api/v1/products",
+            {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version": "8"},
+        ),
+        ("POST", "/api/v1/auth/login", {"Sec-WebSocket-Version": "13"}),
+    ],
+)
+def test_what_is_no_handshake_is_answered_400_in_the_one_form(anonymous, method, path, more):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    answer = anonymous.request(method, path, headers=upgrade | more)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    assert answer.json() == {"detail": "The request is no handshake of a WebSocket."}
+    assert answer.headers["X-Request-ID"]
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "", "1e999", "NaN", str(10**30)])

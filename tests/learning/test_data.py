@@ -184,6 +184,36 @@ def test_senders_keep_their_photos_together_across_both_folders(prepare, tmp_pat
     assert len({(row["group"], row["split"]) for row in rows}) == 4
 
 
+@pytest.mark.parametrize("naming", ["disc/{}.jpg", "disc{}.jpg", "disc{}"])
+def test_senders_name_photos_by_path_by_file_or_without_its_suffix(prepare, tmp_path, naming):
+    place = draw_folder(tmp_path / "photos", each=6)
+    if "/" not in naming:
+        for n in range(6):
+            (place / "disc" / f"{n}.jpg").rename(place / "disc" / f"disc{n}.jpg")
+    lines = [f"{naming.format(n)},{n // 3}" for n in range(6)]
+    (place / "senders.csv").write_text("\n".join(["image,sender_id", *lines]))
+    discs = [row for row in table(prepare(place)) if row["label"] == "disc"]
+    assert len(discs) == 6
+    assert len({row["group"] for row in discs}) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (
+            "1,anna",
+            "senders.csv names 1, of which there are several photos: name them by their paths, such as",
+        ),
+        ("3.jpg,anna", "senders.csv names 3.jpg, of which there are several photos"),
+        ("elsewhere.jpg,anna", "senders.csv names no photo that is there: elsewhere.jpg."),
+    ],
+)
+def test_senders_that_name_no_photo_or_several_are_refused(refusal, tmp_path, row, says):
+    place = draw_folder(tmp_path / "photos", each=6)
+    (place / "senders.csv").write_text(f"image,sender_id\n{row}\n")
+    assert says in refusal(place)
+
+
 def test_copies_of_a_picture_never_part(prepare, tmp_path):
     place = draw_folder(tmp_path / "photos", each=8)
     for n in range(8):

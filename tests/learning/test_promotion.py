@@ -165,7 +165,7 @@ def test_photos_that_the_champion_learned_compare_nothing(client, model, promote
     client.log_text(first.run_id, "\n".join(["photo,split", *lines]), "data/photos.csv")
     promote(name, "2", force=True)
     report = tags(client, name, "2")
-    assert report["gate.photos_seen_by_champion"] == str(learned)
+    assert report["gate.photos_left_out"] == str(learned)
     assert report.get("gate.shared_photos", "0") == str(drawings.COUNT - learned)
     assert says in report["gate.reasons"]
 

@@ -144,6 +144,12 @@ def test_a_picture_is_read_by_its_very_name():
     content = as_zip({" Mugs /blue.jpg": b"x"})
     (row,) = rows(content)
     assert archive(content).read(row.image) == b"x"
+    assert row.title == "Mugs"
+
+
+def test_a_picture_without_a_name_has_its_ending_as_title():
+    (row,) = rows(as_zip({" .jpg": b"x"}))
+    assert row.title == ".jpg"
 
 
 def test_what_systems_put_beside_the_files_is_passed_over():

@@ -236,6 +236,12 @@ def test_a_wrong_checksum_in_a_png_is_found():
         examine(bytes(data))
 
 
+def test_what_follows_a_png_s_last_row_is_not_looked_at():
+    rows = b"\0" * 9 * 8
+    followed = zlib.compress(rows + b"\0" * 500)[:-4] + b"no sum"
+    assert examine(files.png(rows=followed)) == examine(files.png())
+
+
 def test_damaged_files_raise_nothing_but_picture_error():
     random = np.random.default_rng(5)
     refused = 0

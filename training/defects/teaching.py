@@ -127,6 +127,7 @@ def _train(head: DefectHead, body: Run, photos: Sequence[Path], recipe: DefectRe
         max_epochs=recipe.rounds * recipe.epochs,
         reload_dataloaders_every_n_epochs=recipe.epochs,
         callbacks=[TQDMProgressBar()],
+        devices=1,  # each further one would start the stage again beside this one
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,

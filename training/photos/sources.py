@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,12 +92,29 @@ def _from_folder(root: Path) -> Iterator[Photo]:
 
 
 def _with_senders(root: Path, photos: list[Photo]) -> list[Photo]:
-    """Add the sender of each photo as its group, where a senders.csv says who it is."""
+    """Add the sender of each photo as its group, where a senders.csv says who it is.
+
+    It names photos by their paths, or by the names of their files, with or without the suffix.
+    """
     table = root / SENDERS
     if not table.is_file():
         return photos
     senders = {row["image"]: row["sender_id"] for row in _read_table(table, ("image", "sender_id"))}
-    return [replace(photo, group=senders.get(Path(photo.path).stem, "")) for photo in photos]
+    called: dict[str, list[str]] = defaultdict(list)
+    for photo in photos:
+        path = Path(photo.path)
+        for name in {photo.path, path.name, path.stem}:
+            called[name].append(photo.path)
+    several = [name for name in senders if len(called.get(name, ())) > 1]
+    if several:
+        raise DataError(
+            f"{SENDERS} names {some(several)}, of which there are several photos: name them by their paths, "
+            f"such as {called[several[0]][0]}."
+        )
+    sender_of = {called[name][0]: sender for name, sender in senders.items() if name in called}
+    if senders and not sender_of:
+        raise DataError(f"{SENDERS} names no photo that is there: {some(senders)}.")
+    return [replace(photo, group=sender_of.get(photo.path, "")) for photo in photos]
 
 
 def _from_csv(table: Path) -> list[Photo]:

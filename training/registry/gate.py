@@ -53,7 +53,8 @@ class Measured:
         new: Labels that were tested, and that it knows and the champion does not.
         dropped: Labels that the champion knows and it does not.
         baseline: Accuracy of the ridge baseline on the held-out photos, None where nobody measured it.
-        seen: How many photos of labels that both know the champion was trained on; they compare nothing.
+        left_out: How many photos of labels that both know compare nothing, as the champion was trained on
+            them or on others of their groups.
     """
 
     test_split: str
@@ -65,7 +66,7 @@ class Measured:
     new: tuple[str, ...]
     dropped: tuple[str, ...]
     baseline: float | None
-    seen: int = 0
+    left_out: int = 0
 
 
 def read_rules(params: Path) -> Rules:
@@ -121,14 +122,14 @@ def measure(
         new=tuple(sorted({photo.label for photo in photos} & ours.known - known_before)),
         dropped=tuple(sorted(known_before - ours.known)),
         baseline=baseline,
-        seen=left_out,
+        left_out=left_out,
     )
 
 
 def _compared(
     ours: Answers, theirs: Answers, photos: Sequence[HeldOutPhoto], seen: frozenset[str], rules: Rules
 ) -> tuple[Comparison | None, int]:
-    """Compare on photos that are new to both; also say how many were not. Groups are left out whole."""
+    """Compare on photos whose groups are new to both; also say how many were left out."""
     known = {photo.group for photo in photos if photo.path.name in seen}
     new = [number for number, photo in enumerate(photos) if photo.group not in known]
     comparison = compare(
@@ -169,7 +170,7 @@ def as_tags(measured: Measured) -> dict[str, str]:
         "gate.ece": f"{measured.ece:.4f}",
         "gate.abstained": f"{measured.abstained:.4f}",
         "gate.new_labels": ", ".join(measured.new)[:LONGEST_TAG],
-        "gate.photos_seen_by_champion": str(measured.seen),
+        "gate.photos_left_out": str(measured.left_out),
         "gate.dropped_labels": ", ".join(measured.dropped)[:LONGEST_TAG],
     }
     if measured.baseline is not None:
@@ -210,10 +211,10 @@ def _under_the_floors(measured: Measured, rules: Rules) -> Iterator[str]:
 
 def _behind_the_champion(measured: Measured, rules: Rules) -> Iterator[str]:
     compared = measured.champion
-    if compared is None and measured.seen:
+    if compared is None and measured.left_out:
         yield (
-            f"Nothing compares it with the champion, which was trained on all {measured.seen} held-out "
-            "photos of labels that both know."
+            f"Nothing compares it with the champion, which was trained on all {measured.left_out} held-out "
+            "photos of labels that both know, or on others of their groups."
         )
     elif compared is not None and compared.worse > rules.risk:
         yield (

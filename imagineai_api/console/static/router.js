@@ -2,6 +2,7 @@
 
 import { fill, focusOn, h } from "./dom.js";
 import * as session from "./session.js";
+import { isOver, uploadsOf } from "./work.js";
 
 const ID = "([0-9a-f-]{36})";
 const PAGES = [
@@ -68,8 +69,11 @@ async function render(frame) {
   const { signal } = leaving;
   const main = frame(path.split("/")[0], Boolean(isOpen));
   let y = 0;
-  // Some browsers remember that a module could not be fetched until the document is loaded anew.
-  const again = () => load().then(() => render(frame), () => location.reload());
+  const again = async () => {
+    const isLoaded = await load().then(() => true, () => false);
+    if (!isLoaded && await mayBeLoadedAnew()) location.reload();
+    else await render(frame);
+  };
   try {
     const page = await load().catch((error) => { throw new Error(NOT_LOADED, { cause: error }); });
     if (signal.aborted) return;
@@ -82,6 +86,12 @@ async function render(frame) {
   const title = main.querySelector("h1");
   document.title = title ? `${title.textContent} · ImagineAI` : "ImagineAI";
   arrive(title, y ?? 0);
+}
+
+// Some browsers remember that a module could not be fetched until the document is loaded anew; nothing is sent on then.
+async function mayBeLoadedAnew() {
+  const isThere = await fetch("/health", { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  return isThere && uploadsOf(null).every((one) => one.job || isOver(one));
 }
 
 function arrive(title, y) {
