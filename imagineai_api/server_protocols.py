@@ -78,7 +78,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         problem = self.conn.handshake_exc
         if problem is None or self.handshake_initiated:
             return
-        if isinstance(problem, SecurityError):
+        if isinstance(problem.__cause__, SecurityError):
             _refuse(
                 self.transport,
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from tests.contract.importing import as_zip
 from tests.contract.wire import PASSWORD, a_user, small_photo
 
 GUIDE = "docs/client.md"
-COMMANDS, PIECES = documents.commands(GUIDE), documents.pieces(GUIDE)
+(ACTIVATES, *COMMANDS), PIECES = documents.commands(GUIDE), documents.pieces(GUIDE)
+PROGRAM = Path(sys.executable).with_name("imagineai")
+"""What is typed as imagineai once the environment is activated."""
 READER = "you@example.com"
 
 
@@ -28,6 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_guide_has_what_is_tried_here():
+    assert ACTIVATES == ". .venv/bin/activate"
     assert (len(COMMANDS), len(PIECES)) == (9, 2)
 
 
@@ -39,7 +43,7 @@ def test_the_commands_do_what_the_guide_says(folder, platform, user, place_objec
         typed = "" if words[1] != "register" else f"{PASSWORD}\n"
         more = ["--password-stdin", "--url", platform.url] if typed else []
         ended = subprocess.run(
-            [sys.executable, "-m", "imagineai_client", *words[1:], *more],
+            [PROGRAM, *words[1:], *more],
             cwd=folder, input=typed, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, f"{command}: {ended.stderr}"

@@ -133,7 +133,7 @@ def test_a_page_moves_the_focus_to_its_heading_and_names_the_tab(at_home):
     assert at_home.page.title() == "Activity · ImagineAI"
 
 
-@pytest.mark.parametrize(("times", "is_up"), [(1, True), (2, True), (2, False)])
+@pytest.mark.parametrize(("times", "is_up"), [(1, True), (2, True), (3, False)])
 def test_a_page_that_could_not_be_loaded_says_so_and_can_be_tried_again(at_home, times, is_up):
     page, asked = at_home.page, []
 
