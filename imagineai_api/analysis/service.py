@@ -53,7 +53,8 @@ WITH said AS (
 UPDATE products
 SET ai_description = said.description,
     category = CASE WHEN category_is_users THEN products.category ELSE said.category END,
-    subcategory = CASE WHEN category_is_users THEN products.subcategory ELSE said.subcategory END,
+    subcategory = CASE WHEN category_is_users AND products.category <> said.category THEN products.subcategory
+                       ELSE said.subcategory END,
     status = CASE WHEN products.status = 'processing' THEN 'active' ELSE products.status END,
     updated_at = now()
 FROM said JOIN held ON held.id = said.product_id

@@ -104,6 +104,16 @@ def test_success_leaves_the_users_own_category_and_description_alone(user):
     assert (product["category"], product["description"]) == ("garden gnomes", "My words.")
 
 
+def test_success_adds_the_subcategory_to_a_category_that_the_user_has_set_just_so(user):
+    photo = small_photo()
+    analysis = user.analysis(user.analysed(user.product()["id"], photo)["image_id"])
+    for category, subcategory in ((analysis["category"], analysis["subcategory"]), ("garden gnomes", None)):
+        product_id = user.product(category=category)["id"]
+        user.analysed(product_id, photo)
+        product = get(user, product_id)
+        assert (product["category"], product["subcategory"]) == (category, subcategory)
+
+
 def test_a_product_lists_the_analyses_of_its_images(user, product, seen):
     answer = user.http.get(f"/products/{product['id']}/analysis")
     assert answer.status_code == 200
