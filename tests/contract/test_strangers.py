@@ -86,8 +86,8 @@ def hers(alice):
     common = {
         "product_id": product_id,
         "job_id": seen["job_id"],
-        "webhook_id": a_webhook_of(alice),
         "import_id": an_import_of(alice),
+        "webhook_id": a_webhook_of(alice),  # after all jobs, of which it would be told again and again
     }
     return {
         "analysed": {**common, "image_id": seen["image_id"], "image_ids": [seen["image_id"]]},
