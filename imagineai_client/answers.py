@@ -10,6 +10,9 @@ from imagineai_client.errors import JobFailed, UnexpectedAnswer
 
 T = TypeVar("T")
 
+ENDED = frozenset({"completed", "failed", "cancelled"})
+"""States of jobs and imports in which nothing more happens by itself."""
+
 
 @dataclass(frozen=True)
 class User:
@@ -195,7 +198,7 @@ class Job:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more happens on it."""
-        return self.status in {"completed", "failed", "cancelled"}
+        return self.status in ENDED
 
     def raise_if_failed(self) -> None:
         """Raise ``JobFailed``, with the reason, where it ended without a result."""
@@ -265,7 +268,7 @@ class Import:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self.status in {"completed", "failed", "cancelled"}
+        return self.status in ENDED
 
     @property
     def rows_done(self) -> int:

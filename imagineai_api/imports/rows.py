@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,13 +12,21 @@ from imagineai_api.texts import Category, Description, Name, Title
 
 REQUIRED = ("title", "image")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-MAX_PATH_BYTES = 1024 - len("imports/00000000-0000-0000-0000-000000000000/")
-"""S3 takes keys of 1024 bytes, of which the user's folder has some."""
+MAX_KEY_BYTES = 1024
+"""S3 takes no longer one; a user's folder has some of it."""
 SHOWN_CHARACTERS = 500
 """So much is kept of a text that is refused."""
 NO_PICTURES_NAME = f"Its name does not end as a picture's does: {', '.join(SUFFIXES)}."
 BAD_PATH = "image must be a plain path, such as mugs/blue.jpg."
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def folder(user_id: UUID) -> str:
+    """Name a user's folder in the bucket: what an import reads lies in it, and nothing else of theirs."""
+    return f"imports/{user_id}/"
+
+
+MAX_PATH_BYTES = MAX_KEY_BYTES - len(folder(UUID(int=0)))
 
 
 @dataclass(frozen=True)

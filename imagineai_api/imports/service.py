@@ -11,7 +11,7 @@ from imagineai_api import dispatch, ownership
 from imagineai_api.database import Database
 from imagineai_api.errors import Conflict, NotFound, TooLarge
 from imagineai_api.import_tables import Import, ImportRow
-from imagineai_api.imports.sources import folder
+from imagineai_api.imports.rows import folder
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage, StoredObject
 from imagineai_api.tables import User

@@ -12,7 +12,7 @@ from imagineai_api.errors import Conflict, Invalid, ObjectChanged
 from imagineai_api.gate import MAX_IMAGE_BYTES
 from imagineai_api.imports import table_file
 from imagineai_api.imports.archive import Archive
-from imagineai_api.imports.rows import Row, found
+from imagineai_api.imports.rows import Row, folder, found
 from imagineai_api.settings import Settings
 from imagineai_api.storage import Storage, StoredObject
 from imagineai_api.texts import UUID_PATTERN
@@ -39,11 +39,6 @@ class Source(Protocol):
 
     async def read(self, image: str) -> bytes:
         """Read the picture at a path."""
-
-
-def folder(user_id: UUID) -> str:
-    """Name a user's folder in the bucket: what an import reads lies in it, and nothing else of theirs."""
-    return f"imports/{user_id}/"
 
 
 async def opened(storage: Storage, settings: Settings, work: Any) -> Source:
