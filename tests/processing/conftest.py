@@ -1,11 +1,9 @@
 """A service's insides on real stores, without API and workers: the tests are the workers."""
 
-import io
 import os
 from uuid import uuid4
 
 import pytest
-from PIL import Image
 
 from flows.workplace import open_workplace
 from imagineai_api.database import migrate
@@ -14,6 +12,7 @@ from imagineai_api.tables import Product, User
 from imagineai_api.uploads import service as uploads
 from imagineai_api.uploads.images import Upload
 from tests import platforms
+from tests.processing.photos import photo
 
 
 @pytest.fixture(scope="package")
@@ -61,9 +60,7 @@ async def upload(place, owner, product):
     """Take a picture in, as the API does."""
 
     async def upload():
-        buffer = io.BytesIO()
-        Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
-        picture = Upload(product, "mug.jpg", "image/jpeg", buffer.getvalue())
+        picture = Upload(product, "mug.jpg", "image/jpeg", photo())
         return await uploads.upload(
             place.database, place.storage, user_id=owner, upload=picture, request_id="r-1"
         )

@@ -1,13 +1,11 @@
 """A file that cannot be used, and a good one that is put in its place meanwhile."""
 
-import io
-
 import pytest
-from PIL import Image
 
 from imagineai_api.errors import NotAPicture
 from imagineai_api.uploads import presigned
 from tests.processing.interposing import Instead
+from tests.processing.photos import photo
 
 
 @pytest.fixture
@@ -29,12 +27,6 @@ def confirm(place, owner, announced):
         )
 
     return confirm
-
-
-def photo():
-    content = io.BytesIO()
-    Image.new("RGB", (64, 48), "teal").save(content, "JPEG")
-    return content.getvalue()
 
 
 async def test_what_is_no_picture_goes(place, announced, confirm):

@@ -1,10 +1,8 @@
 """The rows of an import under its lease, and what housekeeping takes of it."""
 
 import asyncio
-import io
 
 import pytest
-from PIL import Image
 from sqlalchemy import func, insert, select, update
 
 from imagineai_api.database import interval
@@ -21,16 +19,11 @@ from imagineai_api.orchestrator import Prefect
 from imagineai_api.products import service as products
 from imagineai_api.tables import Job, Product, ProductImage
 from tests.processing.interposing import Instead
+from tests.processing.photos import photo
 from tests.processing.relaying import relay
 
 DAY_S = 86_400
 ROWS = [Row(n, f"Mug {n}", f"{n}.jpg", f"title:Mug {n}", f"{n}.jpg") for n in range(1, 4)]
-
-
-def photo():
-    content = io.BytesIO()
-    Image.new("RGB", (64, 48), "teal").save(content, "JPEG")
-    return content.getvalue()
 
 
 @pytest.fixture
